@@ -28,6 +28,8 @@ export type PageName =
   | 'access'
   | 'rules'
   | 'routing'
+  | 'analyses'
+  | 'analysis'
   | 'directory'
   | 'gateway'
   | 'restricted'
@@ -74,6 +76,8 @@ export const places: readonly Place[] = [
   { name: 'pseudonyms', address: '/pseudonyms', icon: 'mask', admin: false, load: () => import('./pages/Pseudonyms.svelte') },
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
   { name: 'routing', address: '/rules', icon: 'list', admin: true, load: () => import('./pages/Routing.svelte') },
+  { name: 'analyses', address: '/analyses', icon: 'lens', admin: true, load: () => import('./pages/Analyses.svelte') },
+  { name: 'analysis', address: '/analysis', icon: 'lens', admin: false, under: 'studies', load: () => import('./pages/Analysis.svelte') },
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
   { name: 'hl7', address: '/hl7', icon: 'tags', admin: true, load: () => import('./pages/Hl7.svelte') },
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },

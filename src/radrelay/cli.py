@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_analyses import analysis_app
 from radrelay.cli_audit import audit_app
 from radrelay.cli_gateway import gateway_commands
 from radrelay.cli_grants import grant_app, group_app
@@ -41,6 +42,7 @@ app.add_typer(group_app, name="group")
 app.add_typer(grant_app, name="grant")
 app.add_typer(rule_app, name="rule")
 app.add_typer(schedule_app, name="schedule")
+app.add_typer(analysis_app, name="analysis")
 app.add_typer(waiting_app, name="waiting")
 app.command("perfusion")(perfusion)
 app.command("perfusion-phantom")(perfusion_phantom)

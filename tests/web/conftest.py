@@ -149,6 +149,7 @@ def open_site(
     archives: Connector | None = None,
     worklists: Worklists | None = None,
     hl7: dict[str, object] | None = None,
+    analysis: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -161,6 +162,7 @@ def open_site(
         sign_up=sign_up or {},
         statistics=statistics or {},
         hl7=hl7 or {},
+        analysis=analysis or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

@@ -119,7 +119,7 @@ ADMINISTRATION: set[Operation] = {
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
     ("DELETE", "/api/factors/{subject_kind}/{subject_id}"), ("POST", "/api/accounts/{account_id}/factors/reset"),
     ("PUT", "/api/privacy/texts/{kind}/draft"), ("POST", "/api/privacy/texts/{kind}/versions"),
-    ("PUT", "/api/organisation"),
+    ("PUT", "/api/organisation"), ("PUT", "/api/analyses/{kind}"), ("GET", "/api/analyses/usage"),
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
     ("GET", "/api/organisation"), ("POST", "/api/organisation/agreements"),
@@ -162,6 +162,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/preferences/{name}"), ("GET", "/api/pseudonyms/projects"),
     ("GET", "/api/shared"), ("DELETE", "/api/shared"), ("PUT", "/api/links/notices/read"),
     *SETTING_UP,
+    ("GET", "/api/analyses"),
     ("GET", "/api/me/notices"), ("DELETE", "/api/me/notices/{notice_id}"),
     ("GET", "/api/privacy/owed"), ("POST", "/api/privacy/acceptances"),
 }  # fmt: skip
@@ -169,7 +170,7 @@ EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
     ("GET", "/api/waiting"),
     ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"), ("GET", "/api/pseudonyms/held"),
-    ("GET", "/api/step-deliveries"),
+    ("GET", "/api/step-deliveries"), ("GET", "/api/analysis-runs"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
@@ -231,6 +232,9 @@ SCOPED: set[Operation] = {
     ("GET", "/api/studies/{study_id}/handouts"), ("POST", "/api/pseudonyms/lookups"),
     ("POST", "/api/pseudonyms/aliases/{alias_id}/identity"), ("POST", "/api/pseudonyms/held/{held_id}/release"),
     ("GET", "/api/pseudonyms/held/{held_id}/proposal"),
+    *((method, "/api/studies/{study_id}/analyses") for method in ("GET", "POST")),
+    *(("GET", f"/api/analysis-runs/{{analysis_run_id}}{end}") for end in ("", "/findings")),
+    *(("POST", f"/api/analysis-runs/{{analysis_run_id}}/{act}") for act in ("cancel", "retry", "rerun")),
 }  # fmt: skip
 OF_VISITORS: set[Operation] = {
     ("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared"),
@@ -465,6 +469,9 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/launches"): {"user": "anna", "study": str(uuid.uuid4())},
     ("POST", "/api/shared/code"): {"token": "x"},
     ("POST", "/api/shared/code/state"): {"asked": "x"},
+    ("PUT", "/api/analyses/{kind}"): {"enabled": False},
+    ("POST", "/api/studies/{study_id}/analyses"): {"kind": "perfusion"},
+    ("POST", "/api/analysis-runs/{analysis_run_id}/rerun"): {"parameters": {}},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ from starlette.testclient import TestClient
 
 from radrelay import access
 from radrelay.audit.models import AuditEvent
-from radrelay.identity import CheckedLogin, LoginTry, accounts, from_text, to_text
+from radrelay.identity import CheckedLogin, LoginTry, accounts, from_text, throttle, to_text
 from radrelay.identity.factors import totp
 from radrelay.identity.factors.models import Factor, RecoveryCode
-from radrelay.identity.models import Account
+from radrelay.identity.models import Account, LoginAttempt
 from radrelay.mail.models import MailLetter
 from radrelay.web.authentication import group_ids
 from tests.authenticator import BACKED_UP, ELIGIBLE, PRESENT, Passkey, new_passkey
@@ -196,6 +197,21 @@ def test_a_code_that_was_used_is_never_taken_again_two_at_once_included(site: We
     site.clock.advance(timedelta(seconds=-90))  # the clock goes back, and its steps come round again
     late.log_in()
     assert late.answer("totp", code).json()["code"] == "factor-refused"
+
+
+def test_tries_that_begin_a_counter_at_once_are_each_counted_and_none_is_refused(site: WebSite, name: str) -> None:
+    bound, at_once = [(f"pair:{name}", throttle.NAME)], Barrier(6)
+
+    def one() -> None:
+        at_once.wait()
+        with site.database.write() as session:
+            throttle.begin(session, bound, site.clock.now())
+
+    with ThreadPoolExecutor(6) as threads:
+        for told in [threads.submit(one) for _ in range(6)]:
+            told.result()
+    with site.database.read() as session:
+        assert session.scalar(sa.select(LoginAttempt.failures).where(LoginAttempt.key == f"pair:{name}")) == 6
 
 
 def test_guessing_codes_is_slowed_down_and_locks_nobody_out_of_a_known_device(site: WebSite, name: str) -> None:

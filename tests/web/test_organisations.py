@@ -396,6 +396,8 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
         (("POST", "/api/waiting/release"), "admin", lambda ids: {"ids": [ids["awaiting_id"]]}),
         (("POST", "/api/waiting/release"), "admin", lambda ids: {"source_id": ids["source_id"]}),
         (("POST", "/api/waiting/reject"), "admin", lambda ids: {"ids": [ids["awaiting_id"]]}),
+        (("POST", "/api/studies/{study_id}/analyses"), "admin",
+         lambda ids: {"kind": "perfusion", "series": [ids["series_id"]]}),
         (("PUT", "/api/schedules/{schedule_id}"), "admin", lambda ids: _schedule(ids["pacs_id"])),
         (("POST", "/api/studies/{study_id}/exports"), "admin",
          lambda ids: {"form": "png", "named": True, "instance_ids": [ids["instance_id"]]}),

@@ -92,6 +92,8 @@ const rules = (answer: { rules: RoutingRule[] }): RoutingRule[] => answer.rules;
 export const routing = {
   list: () => get<{ rules: RoutingRule[] }>('/api/routing-rules').then(rules),
   kinds: () => get<Kinds>('/api/routing-rules/kinds'),
+  /** What can be analysed here, on or off. */
+  analyses: () => get<{ kind: string; name: string; enabled: boolean }[]>('/api/analyses'),
   make: (row: NewRoutingRule) => post<RoutingRule>('/api/routing-rules', row),
   change: (id: string, row: NewRoutingRule & { revision: number }) => put(`/api/routing-rules/${part(id)}`, row),
   order: (ids: string[]) => put('/api/routing-rules/order', { ids }),

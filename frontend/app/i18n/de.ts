@@ -2,6 +2,7 @@
 
 import account from './account.de';
 import access from './access.de';
+import analysing from './analysing.de';
 import audit from './audit.de';
 import codes from './codes.de';
 import consent from './consent.de';
@@ -29,6 +30,7 @@ import pseudonyms from './pseudonyms.de';
 import quarantine from './quarantine.de';
 import requests from './requests.de';
 import restricted from './restricted.de';
+import results from './results.de';
 import roomcheck from './roomcheck.de';
 import routing from './routing.de';
 import rules from './rules.de';
@@ -41,6 +43,7 @@ import waiting from './waiting.de';
 const de: Rest = {
   ...access,
   ...account,
+  ...analysing,
   ...audit,
   ...codes,
   ...details,
@@ -67,6 +70,7 @@ const de: Rest = {
   ...quarantine,
   ...requests,
   ...restricted,
+  ...results,
   ...roomcheck,
   ...routing,
   ...rules,

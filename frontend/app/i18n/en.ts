@@ -2,6 +2,7 @@
 
 import account from './account.en';
 import access from './access.en';
+import analysing from './analysing.en';
 import audit from './audit.en';
 import codes from './codes.en';
 import details from './details.en';
@@ -29,6 +30,7 @@ import pseudonyms from './pseudonyms.en';
 import quarantine from './quarantine.en';
 import requests from './requests.en';
 import restricted from './restricted.en';
+import results from './results.en';
 import roomcheck from './roomcheck.en';
 import routing from './routing.en';
 import rules from './rules.en';
@@ -41,6 +43,7 @@ import waiting from './waiting.en';
 const en = {
   ...access,
   ...account,
+  ...analysing,
   ...audit,
   ...codes,
   ...details,
@@ -67,6 +70,7 @@ const en = {
   ...quarantine,
   ...requests,
   ...restricted,
+  ...results,
   ...roomcheck,
   ...routing,
   ...rules,

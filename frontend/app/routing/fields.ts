@@ -13,7 +13,7 @@ export type OwnField = (typeof ownFields)[number];
 export type Attribute = (typeof attributes)[number];
 export type Entry = 'source' | 'group' | 'weekday' | 'time' | 'number' | 'text';
 
-export const kinds = ['show', 'retain', 'hold', 'coerce', 'forward', 'report', 'notify'] as const;
+export const kinds = ['show', 'retain', 'hold', 'coerce', 'forward', 'report', 'notify', 'analyse'] as const;
 export type Kind = (typeof kinds)[number];
 
 export const isOwn = (field: string): field is OwnField => (ownFields as readonly string[]).includes(field);
@@ -65,6 +65,7 @@ export function begun(kind: string): Action {
     case 'forward': return { kind, destination_id: '', priority: 0 };
     case 'report': return { kind, receiver: '', link: false };
     case 'notify': return { kind, group_id: '' };
+    case 'analyse': return { kind, analysis: '' };
     default: return { kind };
   }
 }
@@ -72,6 +73,7 @@ export function begun(kind: string): Action {
 export function settled(action: Action): boolean {
   if (action.kind === 'show' || action.kind === 'notify') return action.group_id !== '';
   if (action.kind === 'forward') return action.destination_id !== '';
+  if (action.kind === 'analyse') return action.analysis !== '';
   if (action.kind === 'report') return action.receiver !== '';
   if (action.kind === 'retain') return typeof action.days === 'number' && action.days > 0;
   if (action.kind === 'coerce') return Object.keys(action.values as object).length > 0;

@@ -70,11 +70,12 @@ export function saidAction(action: Action, names: Names): string {
       return t('routing.does.forward', { destination: name(action.destination_id) });
     case 'report': return t('routing.does.report', { receiver: String(action.receiver) });
     case 'notify': return t('routing.does.notify', { group: name(action.group_id) });
+    case 'analyse': return t('routing.does.analyse', { name: String(action.analysis) });
     default: return action.kind;
   }
 }
 
-const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'no-report', 'waits-for-correction', 'held-after-restore', 'owed-in-backup', 'empty-placeholder', 'empty-placeholder-in-part'] as const;
+const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'no-report', 'waits-for-correction', 'held-after-restore', 'owed-in-backup', 'empty-placeholder', 'empty-placeholder-in-part', 'analysis-off', 'analysis-nothing-to-analyse', 'analysed-already', 'analysis-not-started'] as const;
 
 /** `tried`: it was not done, only looked at. */
 export function saidEffect(effect: Effect, tried: boolean): string {

@@ -6,9 +6,9 @@
 import { announceSessionEnd, ApiProblem, mayPass } from '../api/client';
 import { session } from '../api/endpoints';
 
-export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'fetches' | 'quarantine' | 'marks' | 'links';
+export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'fetches' | 'quarantine' | 'marks' | 'analyses' | 'links';
 
-const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'fetches', 'quarantine', 'marks', 'links'];
+const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'fetches', 'quarantine', 'marks', 'analyses', 'links'];
 const listeners: Record<LiveList, Set<() => void>> = {
   studies: new Set(),
   parcels: new Set(),
@@ -16,6 +16,7 @@ const listeners: Record<LiveList, Set<() => void>> = {
   fetches: new Set(),
   quarantine: new Set(),
   marks: new Set(),
+  analyses: new Set(),
   links: new Set(),
 };
 const RETRY_MS = 5_000;

@@ -1,8 +1,8 @@
-/** Which question about which study stands open: details, send, share, release, hold, hand out de-identified or delete. */
+/** Which question about which study stands open: details, send, share, release, hold, hand out de-identified, analyse or delete. */
 
 import type { Study } from '../api/types';
 
-export type Ask = 'details' | 'send' | 'report' | 'share' | 'release' | 'hold' | 'handout' | 'delete';
+export type Ask = 'details' | 'send' | 'report' | 'share' | 'release' | 'hold' | 'handout' | 'analyse' | 'delete';
 
 export class StudyActions {
   asked: { kind: Ask; study: Study } | null = $state.raw(null);

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from radrelay.access.visibility import SERIES, STUDY, IdColumn, Openness, Reached, there_is
+from radrelay.access.visibility import RESTRICTED, SERIES, STUDY, IdColumn, Openness, Reached, there_is
 
 
 def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
@@ -88,8 +88,11 @@ class Priors:
         seen = STUDY.alias()
         one = seen.c
         leads = [sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.now), self.led_by.study(one.id)]
-        if self.openness is not None:
-            leads.append(self.openness.study(one.id))
+        if self.openness is not None:  # one that a grant shows in spite of its restriction is asked of row by row
+            hidden = sa.select(RESTRICTED.study_id).where(
+                RESTRICTED.organisation_id == self._organisation, RESTRICTED.barred.is_(False)
+            )
+            leads.append(sa.not_(sa.func.coalesce(one.id.in_(hidden), sa.false())))
         least, most, count = sa.func.min, sa.func.max, sa.func.count
         same = [least(column) == most(column) for column in (one.patient_spellings, one.patient_sex)]
         born = sa.or_(

@@ -60,7 +60,8 @@ class Listed:
     `each` is the same condition, asked of one row after the other: where something else leaves few rows.
     `surely` is quicker to ask and never true where the condition is not, for counting up to a number. `in_hand` gives
     the condition with all ids gathered beforehand, for who is not given more than so many; none for who is given more:
-    for a long walk that comes by little that is seen. `by_patient` says that the few are found by their patients; `led`
+    for a long walk that comes by little that is seen. `ids` gives them themselves, likewise, where they are all that
+    is seen. `by_patient` says that the few are found by their patients; `led`
     that a study is passed by whose patient is not among some that are gathered, before anything else of it is asked.
     """
 
@@ -69,6 +70,7 @@ class Listed:
     each: Callable[[], ColumnElement[bool]] | None = None
     surely: Callable[[], ColumnElement[bool]] | None = None
     in_hand: Callable[[IdColumn, int], ColumnElement[bool] | None] | None = None
+    ids: Callable[[int], sa.CompoundSelect[Any] | None] | None = None
     by_patient: bool = False
     led: bool = False
 
@@ -181,7 +183,8 @@ class Scope:
             among = _is_among(study_id.table.c.patient_id, reached.patients())
             return Listed(sa.and_(among, known.study_filter(study_id)), few=False, in_hand=in_hand, led=True)
         surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
-        return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand)
+        ids = partial(known._ids, session) if priors is None else None
+        return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand, ids=ids)
 
     def _few(self, session: Session, study_id: IdColumn, each: Callable[[], ColumnElement[bool]]) -> Listed:
         """Return what names the few that are within reach; see `Listed`."""
@@ -202,6 +205,10 @@ class Scope:
         if self._priors is None:
             return found
         return sa.and_(_is_among(study_id.table.c.patient_id, self._reached.patients()), found)
+
+    def _ids(self, session: Session, most: int) -> sa.CompoundSelect[Any] | None:
+        found = self._reached.ids()
+        return None if not found or count_up_to(session, found, most) > most else sa.union_all(*found)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is one of the few within reach."""

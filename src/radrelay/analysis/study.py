@@ -135,7 +135,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """What an analysis of perfusion found, for a page: volumes in mL, none where a number has no meaning.
 
     `maps` holds the maps, `mean` (the mean image) and `lesions` (core and late tissue upon it); their pictures show
-    each pixel as `picture_scale` × `picture_scale`, outlines are on the images' own. `summary` is its picture.
+    each pixel as `picture_scale` × `picture_scale`, outlines are on the images' own.
     """
 
     version: int = FINDINGS_VERSION

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 
+from radrelay.analysis.kinds import Kinds as AnalysisKinds
+from radrelay.analysis.starting import AnalysesByRule
 from radrelay.app.core import Core
 from radrelay.app.mail import site_of
 from radrelay.app.threads import loop
@@ -15,6 +17,7 @@ from radrelay.hl7 import Outgoing, Seal
 from radrelay.hl7.reports import ReportsOut
 from radrelay.identity.posting import open_post
 from radrelay.routing.rules.actions import Kinds, named
+from radrelay.routing.rules.analysing import Analyse
 from radrelay.routing.rules.coercing import Coerce
 from radrelay.routing.rules.forwarding import Forward
 from radrelay.routing.rules.keeping import Hold, Retain
@@ -35,7 +38,8 @@ def action_kinds(core: Parts, reader: InstanceReader | None = None) -> Kinds:
     notify = Notify(open_post(settings, clock, metadata_key), site_of(settings))
     outgoing = Outgoing(core.database, clock, Seal(metadata_key))
     report = SendReports(ReportsOut(settings.hl7, clock, outgoing, site_of(settings), reader))
-    return named([Show(), Retain(), Hold(), Coerce(), Forward(), notify, report])
+    analyse = Analyse(AnalysesByRule(AnalysisKinds(settings.analysis)))
+    return named([Show(), Retain(), Hold(), Coerce(), Forward(), notify, report, analyse])
 
 
 def open_rules(core: Core, reader: InstanceReader) -> RuleWork:

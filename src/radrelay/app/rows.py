@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.access import models as access_models
+from radrelay.analysis import models as analysis_models
 from radrelay.app.backup_folder import Stored
 from radrelay.app.held_back import HeldBack, hold_back
 from radrelay.app.restored import UNFINISHED
@@ -37,6 +38,7 @@ from radrelay.storage.database import Database
 
 ROOMS = (
     access_models,
+    analysis_models,
     archive_models,
     audit_models,
     consent_models,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay import access
+from radrelay.analysis import service as analyses
 from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
@@ -84,6 +85,7 @@ def reviving(shop: Workshop) -> Callable[[], None]:
         if lead.held():
             shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
             shop.fetcher.revive(shop.durable.unfinished(fetches.ATTEMPT))
+            shop.analyser.revive(shop.durable.unfinished(analyses.ATTEMPT))
 
     return revive
 
@@ -117,6 +119,7 @@ def keep_records(shop: Workshop) -> None:
     with core.database.write() as session:
         sweep_gone(session, core.clock.now())
     keep_usage(core)
+    shop.analyser.forget()
     forget_pseudonyms(core)
     adopt_keys(core)
     finish_rotation(core)

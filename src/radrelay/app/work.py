@@ -12,6 +12,10 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay import access, audit
+from radrelay.analysis import service as analyses
+from radrelay.analysis.jobs import AnalysisWork
+from radrelay.analysis.starting import start_called
+from radrelay.app.analysing import closing_with, open_analyses
 from radrelay.app.carriers import open_sender
 from radrelay.app.certificate_watch import keep_certificates
 from radrelay.app.core import Core
@@ -105,6 +109,7 @@ class Workshop:
     identified: IdentifiedLanding
     correcting: CorrectionLanding
     marks: MarksWork
+    analyser: AnalysisWork
     leadership: Leadership
 
     @property
@@ -127,6 +132,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     rules = open_rules(core, handed_out)
     filings = MarkFilings(core.database, core.clock, handed_out, landing)
     marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
+    analyser = open_analyses(core, handed_out, landing)
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
 
     def deliver(event: Event) -> None:
@@ -141,12 +147,19 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         else:
             fetcher.attempt(event)
 
+    def analyse(event: Event) -> None:
+        if durable.runs_besides(event):
+            analyser.postpone(event.subject_id)
+        else:
+            analyser.attempt(event)
+
     jobs = [
         *_arrival_jobs(core, identified, landing),
         *_study_jobs(compactor, marks),
         Job(deliveries.ATTEMPT, deliver, core.settings.work.concurrency, attempts=3),
         Job(fetches.ATTEMPT, fetch, core.settings.retrieve.concurrency, attempts=3),
         Job(EVALUATE, rules.attempt, 1),
+        Job(analyses.ATTEMPT, analyse, core.settings.analysis.concurrency, attempts=3),
     ]
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
@@ -164,6 +177,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         identified=identified,
         correcting=CorrectionLanding(core.database, reader, landing, core.clock),
         marks=marks,
+        analyser=analyser,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
@@ -241,7 +255,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         kept_up("bell", stop, shop.durable.hear),
         loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop), 0.0, wait=shop.durable.wait),
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
-        loop("complete", COMPLETE_S, stop, completing(core)),
+        loop("complete", COMPLETE_S, stop, completing(core, shop.analyser)),
         loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
         loop("corrections", CORRECT_S, stop, _correcting(shop)),
         loop("pseudonyms", PSEUDONYM_S, stop, pseudonymising(core, shop.landing)),
@@ -259,6 +273,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop, handlers_of(core, shop.landing)),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
+        closing_with(shop.analyser, stop),
     ]
     settle()
     for thread in threads:
@@ -273,7 +288,7 @@ def serve(core: Core, stop: threading.Event) -> None:
 def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
         due = deliveries.any_due(session, shop.core.clock) or fetches.any_due(session, shop.core.clock)
-        due = due or any_due(session, shop.core.clock.now())
+        due = due or any_due(session, shop.core.clock.now()) or analyses.any_due(session, shop.core.clock.now())
         archives = open_archives.any_due(session, shop.core.clock)
         rested = shop.marks.any_due(session)
     if due or archives or rested:
@@ -281,6 +296,7 @@ def _dispatch(shop: Workshop) -> None:
             deliveries.emit_due(session, shop.core.clock)
             fetches.emit_due(session, shop.core.clock)
             emit_due(session, shop.core.clock.now())
+            analyses.emit_due(session, shop.core.clock.now())
             open_archives.hand_over_due(session, shop.core.clock)
             shop.marks.emit_due(session)
     shop.durable.dispatch()
@@ -294,7 +310,7 @@ def _take_over(shop: Workshop, stop: threading.Event) -> None:
         stop.set()
 
 
-def completing(core: Core) -> Callable[[], None]:
+def completing(core: Core, analyser: AnalysisWork | None = None) -> Callable[[], None]:
     """Return what ends studies' arrival: on record, and as the hospital's system says that their patients are."""
     book = patient_book(core)
 
@@ -309,6 +325,8 @@ def completing(core: Core) -> Callable[[], None]:
             note_arrivals(session, ids)
             book.follow(session, ids)
             note_complete(session, ids, now)  # rules meet studies as they are by then
+            if analyser is not None:
+                start_called(session, ids, analyser.kinds, now)
             if core.settings.retrieve.enabled and asks_for_priors(session):
                 look_for_priors(session, ids, now, origin_of)
 

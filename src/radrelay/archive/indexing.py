@@ -236,7 +236,7 @@ class _Batch:
         return next((holding for holding in held if holding.id == arrival.joins), None)
 
     def _note_sender(self, arrival: Arrival, study_id: uuid.UUID, series_id: uuid.UUID = NOTHING_NEW) -> None:
-        if arrival.joins is None:  # what Radrelay made itself, nobody sent
+        if arrival.joins is None or arrival.calling_ae:  # what Radrelay made itself nobody sent, but an analysis
             who = arrival.source.id, arrival.calling_ae, arrival.called_ae, arrival.host
             self.sent.add(Sent(study_id, *who, series_id))
 

@@ -5,7 +5,7 @@ how rare a word or a modality is. PostgreSQL plans text conditions itself, by pg
 
 By arrival, which is the list's own order, neither words nor modalities are found in order. What matches is counted, so
 far as that is quick (`find_rare`): a few are gathered and sorted, more are taken along on a walk, and of what is common
-enough are found on the way. PostgreSQL looks among the newest first (`tries`), and gathers what is too rare for that.
+enough are found on the way. Before that the newest are looked at (`tries`): what is common fills a page from these.
 """
 
 from __future__ import annotations
@@ -70,8 +70,7 @@ def choose_route(
     if few or conditions.selective:
         return Route(STUDY, key, tuple(_checks(conditions)), sorts_itself=True)
     if sort == "received" and (conditions.texts or conditions.modalities):
-        tries = 0 if dialect == "sqlite" else TRIED
-        return Route(STUDY, key, tuple(_checks_on_the_way(conditions)), WALKS[sort], tries=tries)
+        return Route(STUDY, key, tuple(_checks_on_the_way(conditions)), WALKS[sort], tries=TRIED)
     if conditions.texts:
         by_text = _in_order_of_dates(conditions, dialect)
         if by_text is not None:
@@ -107,6 +106,11 @@ class Rare:
     few: bool
     known: bool
     rest: tuple[ColumnElement[bool], ...]
+
+    def of_studies(self, ids: sa.CompoundSelect[Any]) -> Route:
+        """Return the way to what of a modality are some studies, in hand: the modalities' index holds their ids."""
+        keys = self.keys.where(sa.func.coalesce(MODALITY.c.study_id.in_(ids), sa.false()))
+        return replace(self.gathered, conditions=(STUDY.c.sort_key.in_(keys), *self.rest))
 
 
 def find_rare(session: Session, organisation_id: uuid.UUID, conditions: StudyConditions) -> Rare:

@@ -57,8 +57,9 @@ class Asked:
     now: datetime
     conditions: StudyConditions
     few: bool | None = None  # whether `visible` names few studies; none: it is found out
-    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next two: see `Listed`
+    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next three: see `Listed`
     in_hand: Callable[[Any, int], ColumnElement[bool] | None] | None = None
+    ids: Callable[[int], sa.CompoundSelect[Any] | None] | None = None
     by_patient: bool = False
     led: bool = False  # by patients that were gathered
     sparse: bool = False  # little of what is walked is seen: the rest is not gone through to count it
@@ -78,6 +79,7 @@ class Asked:
             listed.few,
             listed.surely,
             listed.in_hand,
+            listed.ids,
             listed.by_patient,
             listed.led,
         )
@@ -151,7 +153,7 @@ def _total(
     first = not window.cursor and not window.offset
     if not cap:
         return found, more
-    if route.sorts_itself and first and window.sort not in _BLANK:
+    if route.sorts_itself and first:
         counted = rows[0].counted if rows else 0
         return min(counted, cap), counted > cap
     if asked.sparse or (first and not more):
@@ -167,6 +169,11 @@ def _by_arrival(session: Session, asked: Asked) -> tuple[Asked, Route]:
     rare = find_rare(session, asked.organisation_id, asked.conditions)
     if rare.few or (asked.led and rare.known and rare.count <= SORTED_OF_PART):
         return asked, rare.gathered
+    on_server = session.get_bind().dialect.name == "postgresql"  # where a walk is as short, and its index has no ids
+    if rare.known and not asked.conditions.texts and asked.ids is not None and not on_server:
+        ids = asked.ids(SEEN)
+        if ids is not None:
+            return asked, rare.of_studies(ids)
     seen = None if asked.in_hand is None or _sees_much(session, asked) else asked.in_hand(STUDY.c.id, SEEN)
     if seen is None:
         return asked, walked_route(asked.conditions, rare)
@@ -304,10 +311,10 @@ def _after(session: Session, asked: Asked, window: Window, place: Place | None, 
 
 def _page(session: Session, asked: Asked, route: Route, window: Window, place: Place | None) -> list[sa.Row[Any]]:
     """Return one row more than the page holds, if there is one."""
-    if window.sort not in _BLANK:
+    if window.sort not in _BLANK or (route.sorts_itself and place is None):
         return _sorted_rows(session, asked, route, window, place, [])
     begun_blank = None if place is None else not place.value
-    parts = [True, False] if window.sort == "expires" and window.descending else [False, True]  # endless is the latest
+    parts = [True, False] if _blank_first(window) else [False, True]
     if begun_blank is not None:
         parts = parts[parts.index(begun_blank) :]
     skip = 0 if place is not None else window.offset
@@ -319,6 +326,10 @@ def _page(session: Session, asked: Asked, route: Route, window: Window, place: P
         if len(rows) > wanted.limit:
             break
     return rows[skip:]
+
+
+def _blank_first(window: Window) -> bool:
+    return window.sort == "expires" and window.descending  # endless is the latest
 
 
 def _part(window: Window, place: Place | None, blank: bool) -> list[ColumnElement[bool]]:
@@ -343,13 +354,17 @@ def _sorted_rows(
     order = [column] if window.sort == "date" else [column, route.key]
     if route.sorts_itself:
         order = [sa.type_coerce(sa.func.coalesce(item, item), item.type) for item in order]
+    blank: list[ColumnElement[Any]] = []
+    if route.sorts_itself and place is None and not further and window.sort in _BLANK:
+        [without] = _part(window, None, blank=True)
+        blank = [sa.case((without, 0), else_=1) if _blank_first(window) else sa.case((without, 1), else_=0)]
     counted: list[ColumnElement[Any]] = []
     if route.sorts_itself and place is None:  # all of the few are gone through once, so they are counted on the way
         counted = [sa.func.count().over().label("counted")]
     statement = _select(asked, route, STUDY.c.sort_key, column.label("value"), *counted).where(*further)
     if place is not None:
         statement = statement.where(place_condition(window, column, route.key, place))
-    statement = statement.order_by(*(item.desc() if window.descending else item.asc() for item in order))
+    statement = statement.order_by(*blank, *(item.desc() if window.descending else item.asc() for item in order))
     statement = statement.limit(window.limit + 1 - found)
     if window.offset and place is None:
         statement = statement.offset(window.offset)

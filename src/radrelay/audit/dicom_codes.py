@@ -123,6 +123,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "hl7": Told(PATIENT_RECORD, "R"),
     "fetch": Told(ACTIVITY, "E"),
     "schedule": Told(ACTIVITY, "E"),
+    "analysis": Told(ACTIVITY, "E"),
     "pseudonym": Told(PATIENT_RECORD, "R"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
@@ -161,6 +162,7 @@ _ACTIONS: dict[str, Told] = {
     "pseudonym.find": Told(QUERY, "E"),
     "pseudonym.return": Told(IMPORT, "C"),
     "pseudonym.release": Told(ACCESSED, "U"),
+    "analysis.set": Told(SECURITY_ALERT, "E", SOFTWARE_CONFIGURATION),
     "fetch.end": Told(TRANSFERRED, "C"),
     "study.rules": Told(ACCESSED, "R"),
     "study.delete": Told(STUDY_DELETED, "D"),

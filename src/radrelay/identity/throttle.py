@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from radrelay.identity.errors import TooManyAttempts
@@ -80,12 +82,10 @@ def counters(
 
 def begin(session: Session, bound: list[tuple[str, Limit]], now: datetime) -> None:
     """Count one try against `bound`, or raise `TooManyAttempts` (with `retry_after_s`) and count nothing."""
-    rows = {
-        row.key: row
-        for row in session.scalars(
-            sa.select(LoginAttempt).where(LoginAttempt.key.in_([key for key, _ in bound])).with_for_update()
-        )
-    }
+    rows = _locked(session, bound)
+    if len(rows) < len(bound) and session.get_bind().dialect.name == "postgresql":
+        _set_up(session, sorted({key for key, _ in bound} - set(rows)), now)
+        rows = _locked(session, bound)
     wait = max((_remaining_s(rows.get(key), limit, now) for key, limit in bound), default=0.0)
     if wait > 0:
         raise TooManyAttempts(retry_after_s=max(1, round(wait)))
@@ -97,6 +97,17 @@ def begin(session: Session, bound: list[tuple[str, Limit]], now: datetime) -> No
             row.failures = 1 if _forgotten(row, limit, now) else row.failures + 1
             row.last_at = now
     session.execute(sa.delete(LoginAttempt).where(LoginAttempt.last_at < now - KEPT))
+
+
+def _locked(session: Session, bound: list[tuple[str, Limit]]) -> dict[str, LoginAttempt]:
+    mine = sa.select(LoginAttempt).where(LoginAttempt.key.in_([key for key, _ in bound]))
+    return {row.key: row for row in session.scalars(mine.order_by(LoginAttempt.key).with_for_update())}
+
+
+def _set_up(session: Session, keys: Sequence[str], now: datetime) -> None:
+    """Make counters that stand at none: of two who begin one at once the later waits, and counts on the other's."""
+    rows = [{"id": new_id(), "key": key, "failures": 0, "last_at": now} for key in keys]
+    session.execute(insert(LoginAttempt).on_conflict_do_nothing(index_elements=["key"]), rows)
 
 
 def _forgotten(row: LoginAttempt, limit: Limit, now: datetime) -> bool:

@@ -115,6 +115,16 @@ KEPT: dict[str, Kept] = {
         account="kind created_at changed_at deleted_at", by=ways.kind_of_account("author_kind", "author_id"),
         untold="series_id instance_id text_by_id size revision author_kind author_id changed_by_id", why=WORKING,
     ),
+    "analysis_run": _kept(
+        "study_id kind version parameters state created_at started_at finished_at findings", ways.by_study,
+        untold="series inputs step share machine memory_bytes cores attempts next_attempt_at error error_code"
+        " error_facts asked_kind asked_by rerun_of results correlation_id changed_at",
+        why=f"{WORKING}; the objects that were made are handed out",
+    ),
+    "analysis_setting": _kept(untold="kind enabled parameters called_ae_titles destination_id memory_bytes cores"
+        " changed_at", why="an organisation's settings: of nobody"),
+    "analysis_use": _kept(untold="kind version source asked_kind outcome reason seconds at",
+        why="that analyses were used: it names nobody"),
     "mark_filing": _kept(
         untold="study_id holding_id subject number digest marks sop_class_uid sop_uid series_uid pictures sheet made_at"
         " landed_at withdrawn_at", why="what was made of marks, which are told; the objects are handed out",

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from radrelay.errors import Misconfigured
+from radrelay.settings.analysing import AnalysisSettings
 from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
@@ -58,6 +59,7 @@ __all__ = [
     "MIB",
     "AccessSettings",
     "AgentSettings",
+    "AnalysisSettings",
     "AuditSettings",
     "DatabaseSettings",
     "DecodingSettings",
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     work: WorkSettings = WorkSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
     marks: MarksSettings = MarksSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from radrelay.privacy.notice import Language
 
 FAMILIES = (
-    "access", "attachment", "audit", "consent", "delivery", "grant", "import", "instance", "link", "mark", "marks",
-    "owner", "quarantine", "release", "request", "series", "study", "waiting",
+    "access", "analysis", "attachment", "audit", "consent", "delivery", "grant", "import", "instance", "link", "mark",
+    "marks", "owner", "quarantine", "release", "request", "series", "study", "waiting",
 )  # fmt: skip
 """What stands before the dot of acts that can be about a patient."""
 ACTIONS: Mapping[str, Mapping[Language, str]] = {
@@ -27,6 +27,10 @@ ACTIONS: Mapping[str, Mapping[Language, str]] = {
     "access.unrestrict": {"en": "Restriction lifted", "de": "Schutz aufgehoben"},
     "access.unusual": {"en": "Unusual volume", "de": "Ungewöhnliche Menge"},
     "access.unusual-settled": {"en": "Unusual volume looked into", "de": "Ungewöhnliche Menge geprüft"},
+    "analysis.cancel": {"en": "Analysis cancelled", "de": "Auswertung abgebrochen"},
+    "analysis.end": {"en": "Analysis ended", "de": "Auswertung beendet"},
+    "analysis.set": {"en": "Analysis set", "de": "Auswertung eingestellt"},
+    "analysis.start": {"en": "Analysis started", "de": "Auswertung gestartet"},
     "attachment.convert": {"en": "File made DICOM", "de": "Datei zu DICOM gemacht"},
     "audit.disclosures": {
         "en": "Asked to whom data of a patient went",

@@ -14,6 +14,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from radrelay.access import LinkKeys
+from radrelay.analysis.kinds import Kinds as AnalysisKinds
 from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
@@ -190,6 +191,11 @@ class WebServices:
     def workers(self) -> ThreadPoolExecutor:
         """Threads that read and pack objects a few ahead of a download."""
         return ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
+
+    @cached_property
+    def analyses(self) -> AnalysisKinds:
+        """The kinds of analyses of this installation."""
+        return AnalysisKinds(self.settings.analysis)
 
     @cached_property
     def tally(self) -> SentTally:

@@ -89,7 +89,7 @@ def about(study: PerfusionStudy, order: Order, place: Place, sop_class: str, mod
         0x0020000E: element(0x0020000E, "UI", place.series_uid(order)),
         0x00200011: element(0x00200011, "IS", place.number),
         0x00200013: element(0x00200013, "IS", place.instance),
-        0x0018A001: sequence(0x0018A001, _equipment(study, made, order.method)),
+        0x0018A001: equipment(study, made, order.method),
     }
     return found
 
@@ -103,7 +103,12 @@ def local(study: PerfusionStudy, order: Order) -> datetime:
         return order.local
 
 
-def _equipment(study: PerfusionStudy, made: datetime, method: str) -> list[Iterable[bytes]]:
+def equipment(study: PerfusionStudy, made: datetime, method: str) -> bytes:
+    """Return the element that says what contributed: the scanner, and the program with its constants."""
+    return sequence(0x0018A001, _equipment_items(study, made, method))
+
+
+def _equipment_items(study: PerfusionStudy, made: datetime, method: str) -> list[Iterable[bytes]]:
     """Return the items that say which scanner the images came from, and what made this of them (PS3.3 C.12.1.1.5)."""
     header = study.header
     scanner = {

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from radrelay.analysis.objects.colours import CORE, LATE, Scale, table
 from radrelay.analysis.objects.order import PROGRAM, Language
-from radrelay.analysis.objects.words import say
+from radrelay.analysis.objects.words import say, written
 
 Bytes = NDArray[np.uint8]
 SMALLEST = 512
@@ -72,7 +72,9 @@ class Frame:
             value = scale.least + share * (scale.most - scale.least)
             y = least + (1 - share) * high
             self._draw.line((left - 4, y, left - 1, y), fill=INK)
-            self._text(((left - 7) / self.size, y / self.size), f"{value:g}", self.size, INK, "rm")
+            self._text(
+                ((left - 7) / self.size, y / self.size), written(self.language, f"{value:g}"), self.size, INK, "rm"
+            )
         self._text(((left + across) / self.size, least / self.size - 0.7), scale.unit, self.size, INK, "rs")
 
     def legend(self, rows: list[tuple[tuple[int, int, int], str]]) -> None:

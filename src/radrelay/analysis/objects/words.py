@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from radrelay.analysis.objects.order import Language
 
+_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("Brain perfusion", "Hirnperfusion"),
     "research": (
@@ -80,10 +82,14 @@ def say(language: Language, key: str, **facts: object) -> str:
     said = WORDS.get(key)
     if said is None:
         return key
-    return said[language == "de"].format_map(_Known(facts))
+    return written(language, said[language == "de"].format_map(_Known(facts)))
+
+
+def written(language: Language, text: str) -> str:
+    """Return a text with its numbers as a language writes them: with a comma in German."""
+    return _POINT.sub(",", text) if language == "de" else text
 
 
 def number(language: Language, value: float, digits: int = 1) -> str:
     """Return a number as it is written in a language."""
-    text = f"{value:.{digits}f}"
-    return text.replace(".", ",") if language == "de" else text
+    return written(language, f"{value:.{digits}f}")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from radrelay.analysis.objects import captures
+from radrelay.analysis.objects import captures, header, parametric, shown
+from radrelay.analysis.objects.document import PLACE as DOCUMENT
+from radrelay.analysis.objects.document import document_file, pdf_of
+from radrelay.analysis.objects.evidence import Evidence
 from radrelay.analysis.objects.findings import findings_of
-from radrelay.analysis.objects.order import PROGRAM, Order
+from radrelay.analysis.objects.order import PROGRAM, Order, Place
+from radrelay.analysis.objects.report import PLACE as REPORT
+from radrelay.analysis.objects.report import report_file
+from radrelay.analysis.objects.segments import PLACE as SEGMENTS
+from radrelay.analysis.objects.segments import segmentation, segments_of
+from radrelay.analysis.objects.summary import summary
+from radrelay.analysis.objects.words import say
 from radrelay.analysis.perfusion import Result
-from radrelay.analysis.study import Findings, PerfusionStudy
+from radrelay.analysis.study import Findings, MapSeries, PerfusionStudy
 
 FINDINGS = "findings.json"
+SUMMARY = Place("summary", 9000, "Perfusion summary")
 Take = Callable[[str, bytes], None]
 
 
@@ -36,9 +46,38 @@ def hand_over(study: PerfusionStudy, result: Result, order: Order, take: Take) -
     for one in series:
         for name, content in captures.written(study, order, one):
             take(name, content)
-    found = findings_of(study, result, order, [one.told for one in series])
+    told = hand_over_summary(study, result, order, series, take)
+    hand_over_measured(study, result, order, take)
+    found = findings_of(study, result, order, [one.told for one in series], told)
     take(FINDINGS, msgspec.json.encode(found))
     return found
+
+
+def hand_over_summary(
+    study: PerfusionStudy, result: Result, order: Order, series: Sequence[captures.Series], take: Take
+) -> MapSeries:
+    """Hand over the summary, as a picture and as a document; return what is told of the picture."""
+    page = summary(study, result, order, series)
+    title = say(order.language, "title")
+    elements = captures.image(study, order, SUMMARY, page.pixels(), f"{SUMMARY.description}. {order.method}")
+    elements |= header.derived((), f"{SUMMARY.description}. {order.method}")
+    take(f"{SUMMARY.number}-summary.dcm", captures.capture_file(order, SUMMARY, elements))
+    pdf = pdf_of(page, f"{title} ({PROGRAM})", order.language)
+    take(f"{DOCUMENT.number}-document.dcm", document_file(study, order, pdf, title))
+    return MapSeries("summary", "", 0.0, 0.0, SUMMARY.series_uid(order), [SUMMARY.sop_uid(order)])
+
+
+def hand_over_measured(study: PerfusionStudy, result: Result, order: Order, take: Take) -> None:
+    """Hand over what programs read: the maps' values, segmentation and report."""
+    for number, volume in enumerate(shown.maps(study, result)):
+        place = parametric.place_of(volume, number)
+        take(f"{place.number}-{place.series}.dcm", parametric.map_file(study, order, volume, number))
+    source = Evidence(study, order, study.perfusion.slab, study.perfusion.references)
+    segments = segments_of(result)
+    drawn = segmentation(source, result, order, segments)
+    if drawn is not None:
+        take(f"{SEGMENTS.number}-segments.dcm", source.file_bytes(drawn))
+    take(f"{REPORT.number}-report.dcm", report_file(source, result, order, segments, drawn))
 
 
 def write(study: PerfusionStudy, result: Result, order: Order, out: Path) -> Findings:

@@ -150,7 +150,7 @@ class Answers:
             with self._database.write() as session:
                 throttle.begin(session, self._bound(session, account_id, attempt), now)
                 first = _spend_challenge(session, challenge, now)
-        except IntegrityError as error:  # on PostgreSQL two may begin one counter
+        except IntegrityError as error:
             raise TooManyAttempts(retry_after_s=1) from error
         if not first:
             raise FactorRefused("replay")

@@ -126,9 +126,9 @@ class ActionKind(Protocol):
 
 
 Kinds = Mapping[str, ActionKind]
-TELLING: frozenset[str] = frozenset({"forward", "report", "notify"})
-"""What tells others of a study. It does not begin where a *coerce* before it in the same rule has failed: others would
-get the values that were to be others."""
+TELLING: frozenset[str] = frozenset({"forward", "report", "notify", "analyse"})
+"""What tells others of a study, or makes of it what they are sent. It does not begin where a *coerce* before it in the
+same rule has failed: others would get the values that were to be others."""
 
 
 def stopped_by(failed: Trouble | None, action: Wanted) -> bool:

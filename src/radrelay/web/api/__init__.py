@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from radrelay.web.api import (
     accounts,
+    analyses,
     attachments,
     audit_events,
     audit_reports,
@@ -125,6 +126,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     priors.router,
     view.router,
     marks.router,
+    analyses.router,
     drawings.studies_router,
     drawings.instances_router,
     contents.router,

@@ -21,6 +21,7 @@ def upgrade() -> None:
     privacy_tables()
     consent_tables()
     pseudonym_tables()
+    analysis_tables()
     study_indexes()
     text_index()
     append_only.hold(op.get_bind())
@@ -2305,6 +2306,78 @@ def pseudonym_tables() -> None:
     )
     op.create_index("ix_pseudonym_held_study", "pseudonym_held", ["organisation_id", "study_id"], unique=False)
     op.create_index("ux_pseudonym_held_instance", "pseudonym_held", ["project_id", "instance_id"], unique=True)
+
+
+def analysis_tables() -> None:
+    """Make the tables of analyses."""
+    op.create_table(
+        "analysis_run",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("inputs", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=64), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("machine", sa.String(length=200), nullable=False),
+        sa.Column("memory_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("cores", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("asked_kind", sa.String(length=16), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("rerun_of", Id(), nullable=True),
+        sa.Column("results", sa.Text(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=True),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("started_at", Instant(), nullable=True),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_analysis_run_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analysis_run")),
+    )
+    op.create_index("ix_analysis_run_changed", "analysis_run", ["organisation_id", "changed_at"], unique=False)
+    op.create_index("ix_analysis_run_listed", "analysis_run", ["organisation_id", "created_at", "id"], unique=False)
+    op.create_index("ix_analysis_run_state", "analysis_run", ["state", "next_attempt_at"], unique=False)
+    op.create_index("ix_analysis_run_study", "analysis_run", ["study_id", "created_at"], unique=False)
+    op.create_table(
+        "analysis_setting",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("called_ae_titles", sa.Text(), nullable=False),
+        sa.Column("destination_id", Id(), nullable=True),
+        sa.Column("memory_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("cores", sa.Integer(), nullable=True),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analysis_setting")),
+    )
+    op.create_index("ux_analysis_setting_kind", "analysis_setting", ["organisation_id", "kind"], unique=True)
+    op.create_table(
+        "analysis_use",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("asked_kind", sa.String(length=16), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analysis_use")),
+    )
+    op.create_index("ix_analysis_use_at", "analysis_use", ["organisation_id", "at"], unique=False)
 
 
 def study_indexes() -> None:

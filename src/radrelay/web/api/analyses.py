@@ -1,0 +1,388 @@
+"""Analyses of studies: which there are and how they are set, what ran on a study, and the log of their use.
+
+Who may annotate a whole study may have it analysed; what came of it is seen as the study is.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from radrelay.access import Principal, Right
+from radrelay.analysis import service, switching, using
+from radrelay.analysis.errors import NoFindings
+from radrelay.analysis.kinds import Kind as KindOfAnalysis
+from radrelay.analysis.models import AnalysisRun
+from radrelay.analysis.switching import Switched
+from radrelay.archive.models import Series
+from radrelay.routing.destinations import list_destinations
+from radrelay.web import trail
+from radrelay.web.aliases import token_of
+from radrelay.web.authentication import Administrator, Authenticated, Services
+from radrelay.web.problems import Trouble, answers, correlation_of
+from radrelay.web.reach import Reach, ReachedStudy
+from radrelay.web.services import WebServices
+
+router = APIRouter(tags=["analyses"])
+Value = float | str | bool | list[float | list[float]] | None
+UIDS = ("series_uid", "sop_uids", "sop_uid")
+
+
+class Parameter(BaseModel):
+    """Something that may be set of an analysis: `default` is what counts here unless a run says otherwise.
+
+    A list holds numbers, or lists of numbers (places as slice, row, column); `least` and `most` are how many.
+    """
+
+    name: str
+    kind: Literal["number", "choice", "boolean", "list"]
+    default: Value
+    least: float | None
+    most: float | None
+    choices: list[str]
+    unit: str
+
+
+class Analysis(BaseModel):
+    """A kind of analysis and how it is set here; `waiting` and `running` count runs."""
+
+    kind: str
+    name: str
+    version: str
+    enabled: bool
+    parameters: list[Parameter]
+    modalities: list[str]
+    called_ae_titles: list[str]
+    destination_id: uuid.UUID | None
+    memory_bytes: int
+    cores: int
+    seconds: float
+    waiting: int
+    running: int
+
+
+class WantedSetting(BaseModel):
+    """What shall count from now on; what is not named stays. Memory and cores: null for the kind's own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool | None = None
+    parameters: dict[str, Value] | None = None
+    called_ae_titles: list[str] | None = Field(None, max_length=16)
+    destination_id: uuid.UUID | None = None
+    memory_bytes: int | None = Field(None, ge=64 << 20, le=1 << 44)
+    cores: int | None = Field(None, ge=1, le=256)
+
+
+class WantedRun(BaseModel):
+    """What is to be run, with other values than the usual ones, on some series only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str = Field(max_length=32)
+    parameters: dict[str, Value] = {}
+    series: list[uuid.UUID] = Field([], max_length=200)
+
+
+class WantedRerun(BaseModel):
+    """Values that are to be others than they were."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parameters: dict[str, Value] = {}
+
+
+class ResultSeries(BaseModel):
+    """A series that a run made; `series_id` once it is in the study. Who may not know the patient sees no UIDs."""
+
+    series_uid: str
+    series_id: uuid.UUID | None
+    sop_uids: list[str]
+    description: str
+
+
+class Run(BaseModel):
+    """A run. `reason`: why it was refused or failed; `share` is how far it is, from 0 to 1."""
+
+    id: uuid.UUID
+    study_id: uuid.UUID
+    kind: str
+    version: str
+    state: Literal["waiting", "running", "done", "refused", "failed", "cancelled"]
+    step: str
+    share: float
+    reason: Trouble | None
+    parameters: dict[str, Value]
+    asked_kind: str
+    asked_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    results: list[ResultSeries]
+    has_findings: bool
+    rerun_of: uuid.UUID | None
+
+
+class Runs(BaseModel):
+    """Runs, newest first; `next_cursor` asks for older ones."""
+
+    runs: list[Run]
+    next_cursor: str | None
+
+
+class Use(BaseModel):
+    """An entry of the log of use: it says nothing of whom."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    kind: str
+    version: str
+    source: str
+    asked_kind: str
+    outcome: str
+    reason: str
+    seconds: float
+
+
+@router.get("/analyses")
+def list_analyses(services: Services, principal: Authenticated) -> list[Analysis]:
+    """List the analyses that there are here, on or off."""
+    with services.database.read() as session:
+        counted = service.counts(session, principal.organisation_id)
+        return [
+            _analysis(switching.switched(session, principal.organisation_id, kind), counted)
+            for kind in services.analyses
+        ]
+
+
+@router.put("/analyses/{kind}")
+def set_analysis(
+    request: Request, services: Services, principal: Administrator, kind: str, wanted: WantedSetting
+) -> Analysis:
+    """Switch an analysis on or off, and set what counts where a run says nothing else."""
+    found = services.analyses.get(kind)
+    changes = wanted.model_dump(exclude_unset=True)
+    for name in ("enabled", "parameters", "called_ae_titles"):
+        if name in changes and changes[name] is None:
+            del changes[name]
+    with services.database.write() as session:
+        there = [one.id for one in list_destinations(session, principal.organisation_id)]
+        here = switching.change(session, principal.organisation_id, found, changes, services.clock.now(), there)
+        detail = {"kind": kind, "enabled": here.enabled, "fields": sorted(changes)}
+        trail.write(session, trail.event(request, principal, "analysis.set", ("analysis", kind), detail=detail))
+        return _analysis(here, service.counts(session, principal.organisation_id))
+
+
+@router.get("/analyses/usage")
+def list_usage(
+    services: Services, principal: Administrator,
+    since: Annotated[datetime | None, Query(alias="from")] = None,
+    until: Annotated[datetime | None, Query(alias="to")] = None,
+) -> list[Use]:  # fmt: skip
+    """List which analyses ran when, for which source, and how they ended."""
+    with services.database.read() as session:
+        rows = using.used(session, principal.organisation_id, since, until)
+        return [Use.model_validate(row) for row in rows]
+
+
+@router.post("/studies/{study_id}/analyses", status_code=202)
+def start_analysis(
+    request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID, wanted: WantedRun
+) -> Run:
+    """Have a study analysed; the work is durable and goes on by itself."""
+    kind = services.analyses.get(wanted.kind)
+    with services.database.write() as session:
+        reach, study = _may_start(services, session, principal, study_id)
+        asked = service.Asked(
+            principal.organisation_id, study_id, principal.kind, principal.name, wanted.parameters, wanted.series,
+            correlation_id=correlation_of(request),
+        )  # fmt: skip
+        row = service.request_run(session, services.clock.now(), kind, asked)
+        _note(session, request, principal, "analysis.start", row, study)
+        return _shown(services, session, reach, row)
+
+
+@router.get("/studies/{study_id}/analyses")
+def list_study_runs(services: Services, principal: Authenticated, study_id: uuid.UUID) -> list[Run]:
+    """List what ran on a study, newest first."""
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.SEE)
+        reach.study(study_id)
+        rows = service.list_runs(session, principal.organisation_id, study_id=study_id)
+        return [_shown(services, session, reach, row) for row in rows]
+
+
+@router.get("/analysis-runs")
+def list_runs(
+    services: Services, principal: Authenticated, state: Annotated[str, Query(max_length=16)] = "",
+    kind: Annotated[str, Query(max_length=32)] = "", cursor: uuid.UUID | None = None,
+) -> Runs:  # fmt: skip
+    """List runs on the studies within reach."""
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.SEE)
+        rows = service.list_runs(
+            session, principal.organisation_id, within=reach.holds(AnalysisRun.study_id), state=state, kind=kind,
+            after=cursor,
+        )  # fmt: skip
+        further = str(rows[-1].id) if len(rows) == service.PAGE else None
+        return Runs(runs=[_shown(services, session, reach, row) for row in rows], next_cursor=further)
+
+
+@router.get("/analysis-runs/{analysis_run_id}")
+def get_run(services: Services, principal: Authenticated, analysis_run_id: uuid.UUID) -> Run:
+    """Return a run."""
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.SEE)
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
+        reach.study(row.study_id)
+        return _shown(services, session, reach, row)
+
+
+@router.get("/analysis-runs/{analysis_run_id}/findings", responses=answers("application/json"))
+def get_findings(
+    request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID
+) -> Response:
+    """Return what a run found, for a page."""
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.SEE)
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
+        study = reach.study(row.study_id, whole=True)
+        if row.findings is None:
+            raise NoFindings
+        text = row.findings
+    record = trail.event(request, principal, "study.open", ("study", study.id), patient=study.patient)
+    trail.seen(services.database, principal, record)
+    if study.identity != "clear":
+        text = json.dumps(_veiled(services, principal.organisation_id, json.loads(text)))
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/analysis-runs/{analysis_run_id}/cancel")
+def cancel_run(request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID) -> Run:
+    """Stop a run at once; it leaves nothing."""
+    with services.database.write() as session:
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
+        reach, study = _may_start(services, session, principal, row.study_id)
+        row = service.cancel_run(session, principal.organisation_id, analysis_run_id, services.clock.now())
+        _note(session, request, principal, "analysis.cancel", row, study)
+        return _shown(services, session, reach, row)
+
+
+@router.post("/analysis-runs/{analysis_run_id}/retry")
+def retry_run(request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID) -> Run:
+    """Begin a run anew that was refused, failed or was cancelled."""
+    with services.database.write() as session:
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
+        reach, study = _may_start(services, session, principal, row.study_id)
+        kind = services.analyses.get(row.kind)
+        row = service.retry_run(session, principal.organisation_id, analysis_run_id, kind, services.clock.now())
+        _note(session, request, principal, "analysis.start", row, study)
+        return _shown(services, session, reach, row)
+
+
+@router.post("/analysis-runs/{analysis_run_id}/rerun", status_code=202)
+def rerun(
+    request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID, wanted: WantedRerun
+) -> Run:
+    """Run the same analysis on the same series with other values; the run before stays as it is."""
+    with services.database.write() as session:
+        before = service.get_run(session, principal.organisation_id, analysis_run_id)
+        reach, study = _may_start(services, session, principal, before.study_id)
+        kind = services.analyses.get(before.kind)
+        row = service.rerun(
+            session, services.clock.now(), kind, before, principal.kind, principal.name, wanted.parameters,
+            correlation_of(request),
+        )  # fmt: skip
+        _note(session, request, principal, "analysis.start", row, study)
+        return _shown(services, session, reach, row)
+
+
+def _may_start(
+    services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID
+) -> tuple[Reach, ReachedStudy]:
+    """Return a study that the caller may have analysed, with what the caller sees; raises as not found."""
+    reach = Reach.of(services, session, principal, Right.SEE)
+    reach.study(study_id)
+    return reach, Reach.of(services, session, principal, Right.ANNOTATE).study(study_id, whole=True)
+
+
+def _note(
+    session: Session, request: Request, principal: Principal, action: str, row: AnalysisRun, study: ReachedStudy
+) -> None:
+    detail = {"kind": row.kind, "version": row.version, "run": row.id}
+    subject = ("study", study.id)
+    trail.write(session, trail.event(request, principal, action, subject, detail=detail, patient=study.patient))
+
+
+def _analysis(here: Switched, counted: dict[tuple[str, str], int]) -> Analysis:
+    kind: KindOfAnalysis = here.kind
+    parameters = [
+        Parameter.model_validate({
+            "name": one.name, "kind": one.kind, "default": here.parameters[one.name], "least": one.least,
+            "most": one.most, "choices": list(one.choices), "unit": one.unit,
+        })
+        for one in kind.parameters
+    ]  # fmt: skip
+    return Analysis(
+        kind=kind.name, name=kind.title, version=kind.version, enabled=here.enabled, parameters=parameters,
+        modalities=list(kind.modalities), called_ae_titles=list(here.called_ae_titles),
+        destination_id=here.destination_id, memory_bytes=here.memory_bytes, cores=here.cores,
+        seconds=kind.limits.seconds, waiting=counted.get((kind.name, "waiting"), 0),
+        running=counted.get((kind.name, "running"), 0),
+    )  # fmt: skip
+
+
+def _shown(services: WebServices, session: Session, reach: Reach, row: AnalysisRun) -> Run:
+    clear = reach.scope.identity == "clear"
+    return Run(
+        id=row.id, study_id=row.study_id, kind=row.kind, version=row.version, state=row.state, step=row.step,
+        share=row.share, reason=Trouble.shown(service.trouble_of(row)), parameters=json.loads(row.parameters),
+        asked_kind=row.asked_kind, asked_by=row.asked_by, created_at=row.created_at, started_at=row.started_at,
+        finished_at=row.finished_at, results=_results(session, row, clear=clear),
+        has_findings=row.findings is not None, rerun_of=row.rerun_of,
+    )  # fmt: skip
+
+
+def _results(session: Session, row: AnalysisRun, *, clear: bool) -> list[ResultSeries]:
+    """Return the series that a run made; nothing before it is done: what has landed of it may not be all."""
+    if row.state != "done":
+        return []
+    made: dict[str, ResultSeries] = {}
+    for one in service.results_from(row.results):
+        series = made.get(one.series_uid)
+        if series is None:
+            uid = one.series_uid if clear else ""
+            series = made[one.series_uid] = ResultSeries(
+                series_uid=uid, series_id=None, sop_uids=[], description=one.description
+            )
+        if clear:
+            series.sop_uids.append(one.sop_uid)
+    for found in session.query(Series).filter(Series.study_id == row.study_id, Series.series_uid.in_(made)):
+        made[found.series_uid].series_id = found.id
+    return list(made.values())
+
+
+def _veiled(services: WebServices, organisation_id: uuid.UUID, said: object) -> object:
+    """Return findings without the UIDs of a patient whom the caller may not know."""
+
+    def token(value: object) -> object:
+        if isinstance(value, list):
+            return [token(one) for one in value]
+        return token_of(services.metadata_key, organisation_id, str(value))
+
+    if isinstance(said, list):
+        return [_veiled(services, organisation_id, one) for one in said]
+    if isinstance(said, dict):
+        return {
+            name: token(value) if name in UIDS else _veiled(services, organisation_id, value)
+            for name, value in said.items()
+        }
+    return said

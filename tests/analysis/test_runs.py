@@ -1,0 +1,158 @@
+"""Runs of an external program: what it makes comes back once, into its own study, and what it does wrong stays out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from radrelay.analysis.models import AnalysisRun
+from radrelay.archive.models import Holding, Instance
+from tests.analysis.lab import Lab, open_lab, until
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with open_lab(tmp_path_factory.mktemp("lab")) as made:
+        yield made
+
+
+def test_a_program_s_result_joins_its_study_and_what_it_was_given_is_gone(lab: Lab) -> None:
+    run = lab.attempt(lab.start())
+    assert run["state"] == "done", run
+    assert (run["version"], run["share"], run["has_findings"]) == ("1.2", 1.0, True)
+    [series] = run["results"]
+    assert series["sop_uids"][0].startswith("2.25.")
+    assert series["series_id"]
+    assert lab.instances().count(series["sop_uids"][0]) == 1
+    findings = lab.root.http.get(f"/api/analysis-runs/{run['id']}/findings").json()
+    assert findings["sop_uids"] == series["sop_uids"]
+    assert not [one for one in findings["environment"] if one.startswith("RADRELAY_") and "ANALYSIS" not in one]
+    assert lab.folders() == []
+    with lab.site.database.read() as session:
+        holdings = session.scalars(sa.select(Instance.holding_id).distinct()).all()
+        assert len(holdings) == 1
+        assert session.scalar(sa.select(sa.func.count()).select_from(Holding)) == 1
+    [use] = [one for one in lab.root.http.get("/api/analyses/usage").json() if one["outcome"] == "done"]
+    assert (use["kind"], use["version"], use["source"]) == ("copier", "1.2", "Upload")
+
+
+@pytest.mark.parametrize(
+    ("how", "state", "code"),
+    [
+        ("memory", "failed", "analysis-out-of-memory"),
+        ("another", "failed", "analysis-output-of-another"),
+        ("rubbish", "failed", "analysis-output-invalid"),
+        ("link", "failed", "analysis-output-invalid"),
+        ("flood", "failed", "analysis-output-too-large"),
+        ("nothing", "failed", "analysis-no-output"),
+        ("fail", "failed", "analysis-failed"),
+        ("refuse", "refused", "perfusion-no-contrast"),
+    ],
+)
+def test_what_goes_wrong_is_told_and_leaves_nothing(lab: Lab, how: str, state: str, code: str) -> None:
+    before = lab.instances()
+    run = lab.attempt(lab.start(how))
+    assert (run["state"], run["reason"]["code"]) == (state, code), run
+    assert lab.instances() == before
+    assert run["results"] == []
+    assert lab.folders() == []
+
+
+def test_a_cancelled_run_ends_at_once(lab: Lab, tmp_path: Path) -> None:
+    mark = lab.site.settings.analysis.memory_dir.parent / "mark"
+    run_id = lab.start("sleep", mark=str(mark))
+    thread = threading.Thread(target=lab.attempt, args=(run_id,))
+    thread.start()
+    until(lambda: mark.exists() and mark.read_text())
+    until(lambda: lab.run(run_id)["step"] == "copying")
+    pid = int(mark.read_text())
+    assert lab.post(f"{run_id}/cancel").status_code == 200
+    thread.join(5)
+    assert not thread.is_alive()
+    assert not Path(f"/proc/{pid}").exists()
+    assert lab.run(run_id)["state"] == "cancelled"
+    assert lab.folders() == []
+    assert lab.post(f"{run_id}/cancel").status_code == 409
+    mark.unlink()
+    assert lab.post(f"{run_id}/retry").json()["state"] == "waiting"
+    assert lab.post(f"{run_id}/cancel").json()["state"] == "cancelled"
+
+
+def test_a_run_that_a_crash_cut_off_is_begun_anew_and_its_results_come_once(lab: Lab) -> None:
+    run_id = lab.start()
+    first = lab.attempt(run_id)
+    [made] = first["results"][0]["sop_uids"]
+    count = len(lab.instances())
+    lab.change(run_id, state="running", finished_at=None)  # as if it had been killed before it said so
+    again = lab.attempt(run_id, lab.other_work())
+    assert again["state"] == "done"
+    assert again["results"] == first["results"]
+    lab.change(run_id, state="running", results="", finished_at=None)  # and before it wrote down what was to land
+    again = lab.attempt(run_id, lab.other_work())
+    assert again["state"] == "done"
+    assert again["results"] == first["results"]
+    assert len(lab.instances()) == count
+    assert lab.instances().count(made) == 1
+
+
+def test_a_run_that_breaks_off_again_and_again_is_given_up(lab: Lab) -> None:
+    run_id = lab.start()
+    lab.change(run_id, state="running", attempts=3)
+    run = lab.attempt(run_id)
+    assert (run["state"], run["reason"]["code"]) == ("failed", "analysis-gave-up")
+
+
+def test_of_one_kind_so_many_run_at_once_on_all_machines(lab: Lab) -> None:
+    first, second = lab.start(), lab.start()
+    lab.change(first, state="running", machine="another")
+    assert lab.attempt(second)["state"] == "waiting"
+    with lab.site.database.read() as session:
+        assert session.get_one(AnalysisRun, uuid.UUID(second)).next_attempt_at is not None
+    assert lab.work.revive({uuid.UUID(first)}) == 0
+    for run_id in (first, second):
+        assert lab.post(f"{run_id}/cancel").status_code == 200
+
+
+def test_a_machine_that_is_told_to_stop_leaves_the_run_to_others(lab: Lab) -> None:
+    work = lab.other_work()
+    run_id = lab.start("sleep")
+    thread = threading.Thread(target=lab.attempt, args=(run_id, work))
+    thread.start()
+    until(lambda: lab.run(run_id)["step"] == "copying")
+    work.close()
+    thread.join(5)
+    assert lab.run(run_id)["state"] == "waiting"
+    assert lab.folders() == []
+    assert lab.post(f"{run_id}/cancel").status_code == 200
+
+
+def test_what_is_off_does_not_start_and_a_rerun_names_the_one_before(lab: Lab) -> None:
+    first = lab.start("fail")
+    lab.attempt(first)
+    again = lab.post(f"{first}/rerun", {"parameters": {"how": "copy"}}).json()
+    assert again["rerun_of"] == first
+    assert again["parameters"]["how"] == "copy"
+    assert lab.post(f"{again['id']}/cancel").status_code == 200
+    assert lab.post(f"{first}/rerun", {"parameters": {"how": "dance"}}).json()["code"] == "analysis-parameters-invalid"
+    body = {"kind": "perfusion"}
+    asked = lab.root.http.post(f"/api/studies/{lab.study}/analyses", json=body, headers=lab.root.headers)
+    assert (asked.status_code, asked.json()["code"]) == (403, "analysis-off")
+
+
+def test_folders_that_a_crash_left_are_removed_at_the_next_start(lab: Lab) -> None:
+    left = lab.work._folders
+    with left.one(uuid.uuid4(), 10, 10, {}) as place:
+        assert os.stat(place.root).st_mode & 0o777 == 0o700
+        (place.images / "a.dcm").write_bytes(b"x")
+        alive = subprocess.Popen(["/bin/sleep", "60"], cwd=place.root)  # what a program had started
+        lab.other_work()
+        assert alive.wait(5) == -signal.SIGKILL
+        assert not place.root.exists()

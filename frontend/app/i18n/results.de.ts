@@ -134,6 +134,8 @@ export default {
   'problem.perfusion-series-unknown': 'Diese Serie gibt es nicht.',
   'problem.perfusion-several-studies': 'Die Bilder gehören zu mehreren Patienten oder Studien.',
   'problem.perfusion-mixed-orientation': 'Die Bilder der Serie liegen nicht in parallelen Ebenen oder sagen nicht, wo sie liegen.',
+  'problem.perfusion-copies-differ': 'Ein Bild kam zweimal unter derselben UID, mit verschiedenem Inhalt.',
+  'problem.perfusion-mosaic': 'Die Serie besteht aus Mosaiken, vielen Schichten in einem Bild. Senden Sie sie als einzelne oder Enhanced-Bilder.',
   'problem.perfusion-mixed-sizes': 'Die Bilder der Serie sind unterschiedlich groß.',
   'problem.perfusion-rescale-wrong': 'Die Werte sind keine Hounsfield-Einheiten: Steigung oder Achsenabschnitt fehlt oder ist falsch.',
   'problem.perfusion-rules-invalid': 'Die Regeln des Hauses für Serien lassen sich nicht lesen.',

@@ -132,6 +132,8 @@ export default {
   'problem.perfusion-series-unknown': 'There is no such series.',
   'problem.perfusion-several-studies': 'The images are of several patients or studies.',
   'problem.perfusion-mixed-orientation': 'The images of the series do not lie in parallel planes, or do not say where they lie.',
+  'problem.perfusion-copies-differ': 'An image came twice under one UID, with different content.',
+  'problem.perfusion-mosaic': 'The series is made of mosaics, many slices in one picture. Send it as single or enhanced images.',
   'problem.perfusion-mixed-sizes': 'The images of the series differ in size.',
   'problem.perfusion-rescale-wrong': 'The values are not in Hounsfield units: rescale slope or intercept is missing or wrong.',
   'problem.perfusion-rules-invalid': 'The site’s rules for series cannot be read.',

@@ -150,7 +150,9 @@ def _choose(candidates: Sequence[Candidate], rules: Rules) -> Candidate:
         raise NothingToAnalyse(least=LEAST_TIME_POINTS)
     named = [one for one in candidates if rules.role(one.frames[0]) == "perfusion"] or candidates
     if len(named) > 1:
-        raise SeriesAmbiguous("several series could be the perfusion", series="; ".join(one.told for one in named))
+        raise SeriesAmbiguous(
+            "several series could be the perfusion: choose by --series UID", series="; ".join(one.told for one in named)
+        )
     return named[0]
 
 

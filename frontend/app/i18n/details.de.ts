@@ -167,6 +167,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.value.by.passkey': 'Passkey',
   'audit.value.by.retrieve': 'DICOM-Abruf',
   'audit.value.by.rule': 'Regel',
+  'audit.value.by.analysis': 'Analyse',
   'audit.value.by.self': 'die Person selbst',
   'audit.value.by.sign-on': 'Single Sign-on',
   'audit.value.by.upload': 'Hochladen',

@@ -165,6 +165,7 @@ export default {
   'audit.value.by.passkey': 'passkey',
   'audit.value.by.retrieve': 'DICOM retrieve',
   'audit.value.by.rule': 'a rule',
+  'audit.value.by.analysis': 'an analysis',
   'audit.value.by.self': 'the person',
   'audit.value.by.sign-on': 'single sign-on',
   'audit.value.by.upload': 'upload',

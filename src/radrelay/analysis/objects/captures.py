@@ -70,7 +70,7 @@ def _lesions(grey: Volume, result: Result, order: Order) -> Callable[[int], Seri
 
     def build(number: int) -> Series:
         frame = _frame(grey, order, say(order.language, "lesions", late=limit))
-        frame.legend(lesion_legend(order.language, limit))
+        frame.legend(lesion_legend(order.language, limit, core=result.lesions.core_known))
         place = Place("lesions", number, f"Perfusion core and Tmax > {limit:g} s")
         return _series(
             grey, order, place, frame, lambda one: overlaid(_painted(grey, one), core[one], mask[one])

@@ -97,6 +97,7 @@ class Frame:
         return np.asarray(whole)
 
 
-def lesion_legend(language: Language, late_s: float) -> list[tuple[tuple[int, int, int], str]]:
-    """Return the colours of core and late tissue with their names."""
-    return [(CORE, say(language, "core")), (LATE, say(language, "late", limit=late_s))]
+def lesion_legend(language: Language, late_s: float, *, core: bool) -> list[tuple[tuple[int, int, int], str]]:
+    """Return the colours of core (where anything tells it) and late tissue with their names."""
+    named = [(CORE, say(language, "core"))] if core else []
+    return [*named, (LATE, say(language, "late", limit=late_s))]

@@ -45,7 +45,7 @@ def report_file(
     """Return the report as a file; `shown` is the segmentation that holds the segments, none when all are empty."""
     images = [*source.images, *([] if shown is None else [shown])]
     groups = [_of_segment(one, result, order, shown, source) for one in segments]
-    groups.append(_of_mismatch(result, order))
+    groups += _of_mismatch(result, order)
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_device(order)),
         procedure_reported=sr.CodedConcept("363679005", "SCT", "Imaging procedure"),
@@ -108,17 +108,23 @@ def _of_segment(
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=referenced, **common)
 
 
-def _of_mismatch(result: Result, order: Order) -> sr.MeasurementsAndQualitativeEvaluations:
+def _of_mismatch(result: Result, order: Order) -> list[sr.MeasurementsAndQualitativeEvaluations]:
+    """Return what is told of core and late tissue together: no mismatch where nothing tells the core."""
     lesions = result.lesions
-    measured = [sr.Measurement(MISMATCH_VOLUME, round(lesions.mismatch_ml, DIGITS), MILLILITRE)]
+    known = [sr.Measurement(MISMATCH_VOLUME, round(lesions.mismatch_ml, DIGITS), MILLILITRE)]
+    measured = known if lesions.core_known else []
     for name, ratio in ((MISMATCH_RATIO, lesions.ratio), (INTENSITY_RATIO, lesions.intensity_ratio)):
         if ratio is not None:
             measured.append(sr.Measurement(name, round(ratio, DIGITS), RATIO))
-    return sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(order.uid("tracking", "mismatch"), "Mismatch"),
-        finding_type=ISCHEMIA,
-        method=DECONVOLUTION,
-        algorithm_id=_algorithm(result),
-        finding_sites=[sr.FindingSite(BRAIN)],
-        measurements=measured,
-    )
+    if not measured:
+        return []
+    return [
+        sr.MeasurementsAndQualitativeEvaluations(
+            tracking_identifier=sr.TrackingIdentifier(order.uid("tracking", "mismatch"), "Mismatch"),
+            finding_type=ISCHEMIA,
+            method=DECONVOLUTION,
+            algorithm_id=_algorithm(result),
+            finding_sites=[sr.FindingSite(BRAIN)],
+            measurements=measured,
+        )
+    ]

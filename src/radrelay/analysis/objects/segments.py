@@ -39,9 +39,9 @@ class Segment:
 
 
 def segments_of(result: Result) -> list[Segment]:
-    """Return core and hypoperfused tissue, those that hold anything numbered from 1."""
+    """Return core (where anything tells it) and hypoperfused tissue, those that hold anything numbered from 1."""
     lesions = result.lesions
-    wanted = [("core", "Infarct core", INFARCT, lesions.core, lesions.core_ml)]
+    wanted = [("core", "Infarct core", INFARCT, lesions.core, lesions.core_ml)] if lesions.core_known else []
     wanted += [
         (f"late-{limit:g}", f"Tmax > {limit:g} s", ISCHEMIA, mask, lesions.late_ml[limit])
         for limit, mask in lesions.late.items()

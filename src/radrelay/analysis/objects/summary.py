@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from radrelay.analysis.objects.captures import Series
-from radrelay.analysis.objects.colours import CORE, LATE, table
+from radrelay.analysis.objects.colours import table
 from radrelay.analysis.objects.findings import frame_times
 from radrelay.analysis.objects.order import PROGRAM, Order
+from radrelay.analysis.objects.pictures import lesion_legend
 from radrelay.analysis.objects.plots import Line, plot
 from radrelay.analysis.objects.sheet import INK, SOFT, WARN, Sheet
 from radrelay.analysis.objects.shown import late
@@ -89,9 +90,7 @@ def _label(page: Sheet, box: tuple[int, int, int, int], one: Series, result: Res
     left, upper, _, lower = box
     if one.told.name == "lesions":
         limit, _ = late(result)
-        for place, (colour, text) in enumerate(
-            ((CORE, say(order.language, "core")), (LATE, say(order.language, "late", limit=limit)))
-        ):
+        for place, (colour, text) in enumerate(lesion_legend(order.language, limit, core=result.lesions.core_known)):
             y = upper + 60 + 34 * place
             page.box((left, y - 12, left + 12, y), colour)
             page.text(left + 18, y, text, 15)
@@ -111,19 +110,23 @@ def _volumes(page: Sheet, box: Box, study: PerfusionStudy, result: Result, order
     language, lesions = order.language, result.lesions
     page.panel(box, say(language, "volumes"))
     constants = result.constants
-    if study.diffusion is None:
+    unknown = say(language, "none")
+    if not lesions.core_known:
+        core = say(language, "core")
+    elif study.modality == "CT":
         share = f"{100 * constants.core_relative_cbf:g}"
         core = say(language, "core-ct", share=share, late=constants.core_within_tmax_s)
     else:
         core = say(language, "core-mr", adc=constants.core_adc_um2_per_s)
-    rows = [(core, f"{number(language, lesions.core_ml)} mL")]
+    rows = [(core, f"{number(language, lesions.core_ml)} mL" if lesions.core_known else unknown)]
     rows += [
         (say(language, "late", limit=limit), f"{number(language, volume)} mL")
         for limit, volume in lesions.late_ml.items()
     ]
-    rows.append((say(language, "mismatch"), f"{number(language, lesions.mismatch_ml)} mL"))
+    mismatch = f"{number(language, lesions.mismatch_ml)} mL" if lesions.core_known else unknown
+    rows.append((say(language, "mismatch"), mismatch))
     for key, ratio in (("ratio", lesions.ratio), ("intensity", lesions.intensity_ratio)):
-        rows.append((say(language, key), say(language, "none") if ratio is None else number(language, ratio, 2)))
+        rows.append((say(language, key), unknown if ratio is None else number(language, ratio, 2)))
     step = min(36.0, (box[3] - box[1] - 70) / max(1, len(rows) - 1))
     strong = (0, len(rows) - 3, len(rows) - 2)
     for place, (name, value) in enumerate(rows):

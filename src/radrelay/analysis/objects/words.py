@@ -68,6 +68,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "vein-not-found": ("No vein was found", "Keine Vene gefunden"),
     "two-boluses": ("A second bolus at {second_s} s", "Ein zweiter Bolus bei {second_s} s"),
+    "gantry-tilt": ("The gantry was tilted by {degrees}°", "Die Gantry war um {degrees}° gekippt"),
+    "images-left-out": ("Images that could not be read: {images}", "Nicht lesbare Bilder: {images}"),
+    "diffusion-elsewhere": (
+        "Diffusion in another frame of reference: no core",
+        "Diffusion in anderem Bezugssystem: kein Kern",
+    ),
+    "no-diffusion": ("No diffusion images: no core", "Keine Diffusionsbilder: kein Kern"),
     "gap-in-time": ("There is a gap in the images' times", "Lücke in den Aufnahmezeiten"),
 }
 

@@ -45,6 +45,7 @@ export default {
   'analysing.lateThan': 'Tmax > {n} s',
   'analysing.off': 'aus',
   'analysing.mismatch': 'Mismatch-Volumen',
+  'analysing.volumes': 'Volumina',
   'analysing.ratio': 'Mismatch-Verhältnis',
   'analysing.intensityRatio': 'Hypoperfusion Intensity Ratio (Tmax > 10 s / > 6 s)',
   'analysing.normalCbf': 'CBF des normalen Gewebes',

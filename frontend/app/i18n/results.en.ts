@@ -43,6 +43,7 @@ export default {
   'analysing.lateThan': 'Tmax > {n} s',
   'analysing.off': 'off',
   'analysing.mismatch': 'Mismatch volume',
+  'analysing.volumes': 'Volumes',
   'analysing.ratio': 'Mismatch ratio',
   'analysing.intensityRatio': 'Hypoperfusion intensity ratio (Tmax > 10 s / > 6 s)',
   'analysing.normalCbf': 'CBF of normal tissue',

@@ -74,9 +74,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Diffusion in another frame of reference: no core",
         "Diffusion in anderem Bezugssystem: kein Kern",
     ),
-        "Diffusion in another frame of reference: no core",
-        "Diffusion in anderem Bezugssystem: kein Kern",
-    ),
     "no-diffusion": ("No diffusion images: no core", "Keine Diffusionsbilder: kein Kern"),
     "gap-in-time": ("There is a gap in the images' times", "Lücke in den Aufnahmezeiten"),
 }

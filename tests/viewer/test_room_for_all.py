@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from radrelay.analysis.images.phantom_files import datasets, lesion
 from tests.dicom.drawn_objects import bytes_of
 from tests.pages import violations
 from tests.viewer.conftest import Pages, ready, until
@@ -127,3 +128,33 @@ def test_the_volume_with_all_its_panels_is_for_all(open_page: Pages, sent: Sent,
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     checked(page, "the keys of the volume")
+
+
+def test_a_perfusion_is_analysed_looked_at_and_run_again(open_page: Pages, hospital: Hospital) -> None:
+    server = hospital.installation
+    server.command("analysis", "switch", "perfusion", "on")
+    recipe = lesion(modality="CT", noise=2.0, seed=1, pixels=96, slices=4, frames=40)
+    [study] = hospital.send(datasets(recipe))
+    run = server.send(
+        "POST", f"/api/studies/{study.id}/analyses", {"kind": "perfusion", "parameters": {"correct_motion": False}}
+    )
+    address = f"/api/analysis-runs/{run['id']}"
+    until(lambda: server.get(address)["state"] not in ("waiting", "running"), "the run's end", 60)
+    assert server.get(address)["state"] == "done", server.get(address)["reason"]
+    page = open_page(f"/analysis?run={run['id']}", width=360, height=800, touch=True)
+    pictures = page.locator(".pane img")
+    expect(pictures).to_have_count(6)
+    until(lambda: pictures.evaluate_all("all => all.every(one => one.naturalWidth > 0)"), "the pictures")
+    expect(page.get_by_text("For research use, not a certified medical device.")).to_be_visible()
+    checked(page, "a result")
+    page.get_by_role("slider", name="Slice").fill("1")
+    expect(pictures.last).to_have_attribute("alt", "Tmax, slice 2 of 4")
+    button(page, "Move the artery").click()
+    page.locator(".pane").first.click()
+    expect(page.get_by_text("Chosen in slice 2.")).to_be_visible()
+    button(page, "Run again").click()
+    expect(page).not_to_have_url(page.url)
+    [again, _] = server.get(f"/api/studies/{study.id}/analyses")
+    assert again["rerun_of"] == run["id"]
+    assert again["parameters"]["artery"][0] == pytest.approx([1, 48, 48], abs=1)  # the middle lies between pixels
+    until(lambda: server.get(f"/api/analysis-runs/{again['id']}")["finished_at"], "its end", 60)

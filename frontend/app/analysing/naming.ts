@@ -11,3 +11,12 @@ export function nameOf({ kind, name }: { kind: string; name: string }): string {
 export function ml(value: number | null): string {
   return value === null ? t('analysing.none') : `${formatNumber(value, value < 10 ? 1 : 0)} mL`;
 }
+
+const units: readonly (readonly [string, string])[] = [
+  ['_ml_per_100g', 'mL/100 g'], ['_g_per_ml', 'g/mL'], ['_um2_per_s', 'µm²/s'], ['_ml', 'mL'], ['_mm', 'mm'], ['_deg', '°'], ['_s', 's'],
+];
+
+/** The unit that the name of a constant ends with, none where it has none. */
+export function unitOf(name: string): string {
+  return units.find(([end]) => name.endsWith(end))?.[1] ?? '';
+}

@@ -8,7 +8,8 @@
     ├── PortalStalled, PortalBrokeOff, PortalBusy          it may go another time
     ├── PortalRefused, PortalUnclear, TooManyRedirects     it does not do what it should
     ├── PageForParcel, WrongContent, ParcelTooLarge        what came is not taken
-    ├── AnswerWrong, AttemptsSpent, LinkExpiredThere       about the link and the answers
+    ├── AnswerWrong, AnswerUnusable, AttemptsSpent,
+    ├── LinkExpiredThere, LoginEnded                       about the link and the answers
     └── NotThere, NothingListed                            nothing to fetch
 """
 
@@ -143,6 +144,13 @@ class LinkExpiredThere(PortalTrouble, Forbidden):
     """The link was right but has expired; ask the sender for reactivation."""
 
     code = "portal-link-expired"
+    http_status = 403
+
+
+class LoginEnded(PortalTrouble, Forbidden):
+    """The portal ended the login and does not take the answers again; begin anew."""
+
+    code = "portal-login-ended"
     http_status = 403
 
 

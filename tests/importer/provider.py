@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from radrelay.importer.attempts import AttemptsInMemory
 from radrelay.importer.connectors.dlx import DlxConnector, DlxErrand
@@ -35,8 +36,8 @@ class Serving:
 
 
 @contextmanager
-def serving(library: Library) -> Iterator[Serving]:
-    server = ProviderServer(Provider(library, ()), ("127.0.0.1", 0))
+def serving(library: Library, certificate: Path | None = None) -> Iterator[Serving]:
+    server = ProviderServer(Provider(library, ()), ("127.0.0.1", 0), certificate)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -170,7 +170,8 @@ class Download:
     def _judge(self, reply: Answering) -> None:
         """Judge the first bytes, and keep them if they are of a kind that is expected."""
         host, content = reply.target.name, content_of(self._state.head)
-        if content == "page" or (content in ("json", "unknown") and not self._state.head.strip()):
+        nothing = not self._state.head.strip()
+        if nothing or (content == "page" and "page" not in self._accept):
             raise PageForParcel(host=host)
         if content not in self._accept:
             raise WrongContent(

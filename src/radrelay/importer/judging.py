@@ -34,11 +34,16 @@ _REFUSED = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges addresses. `own` are this installation's, `loopback` lets this machine pass (tests, trial providers)."""
+    """Judges addresses.
+
+    `own` are this installation's. `loopback` lets this machine pass, for trials and tests; `inside` lets a house's own
+    networks pass, for whoever tests a provider at the command line: never for what a page is given.
+    """
 
     resolve: Resolver
     own: Callable[[], frozenset[str]] = frozenset
     loopback: bool = False
+    inside: bool = False
 
     def addresses(self, host: str, port: int) -> list[str]:
         """Return the addresses of a host, all judged; raises `AddressRefused`, `PortalUnreachable`."""
@@ -62,6 +67,12 @@ class Judge:
     def _require(self, host: str, address: Address, own: Iterable[Address]) -> None:
         carried = _carried(address)
         if self.loopback and address.is_loopback:
+            return
+        if (
+            self.inside
+            and address.is_private
+            and not (address.is_link_local or address.is_loopback or int(address) == 0)
+        ):
             return
         if not is_public(address) or carried in own:
             raise AddressRefused(f"{host} does not lead to a portal on the internet", host=host)

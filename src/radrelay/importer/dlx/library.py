@@ -15,6 +15,7 @@ from radrelay.dicom import phantoms
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.part10 import parse_preamble
+from radrelay.dicom.phantom_patients import PATIENTS
 from radrelay.importer.contents import HEAD, Content, content_of
 from radrelay.importer.dlx.contract import PDF, ZIP
 
@@ -102,8 +103,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _phantom(within: Path) -> Iterator[Path]:
-    """Yield the files of a small phantom study, for trials without images at hand."""
-    for number, file in enumerate(phantoms.study("ct-head", slices=4, size=64)):
+    """Yield the files of a small phantom study, its name in Cyrillic, for trials without images at hand."""
+    for number, file in enumerate(phantoms.study("ct-head", patient=PATIENTS[6], slices=4, size=64)):
         path = within / f"phantom-{number}.dcm"
         path.write_bytes(file)
         yield path

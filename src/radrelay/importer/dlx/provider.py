@@ -28,7 +28,6 @@ Manner = Literal["whole", "break-off", "stall", "drip", "endless"]
 MANNERS: tuple[Manner, ...] = ("break-off", "stall", "drip", "endless")
 JWT_LIFE_S, SHORT_S, COME_BACK_S = 600, 1, 1
 HTML = "text/html; charset=utf-8"
-CYRILLIC = {"name": "Иванова^Мария", "description": "КТ головы без контраста"}
 ALGORITHM = "HS256"
 
 
@@ -177,12 +176,11 @@ class Provider:
         return _json({"dataItem": [self._listed(one) for one in items]})
 
     def _listed(self, item: Offered) -> dict[str, Any]:
-        name = CYRILLIC["name"] if "cyrillic" in self.faults else item.patient_name
-        name = "Somebody^Else" if "wrong-patient" in self.faults else name
+        name = "Somebody^Else" if "wrong-patient" in self.faults else item.patient_name
         told = {
             "id": item.id,
             "mimeType": self._media_type(item),
-            "description": CYRILLIC["description"] if "cyrillic" in self.faults else item.description,
+            "description": item.description,
             "studyInstanceUID": item.study_uid,
             "date": item.date,
             "modalities": ",".join(item.modalities),

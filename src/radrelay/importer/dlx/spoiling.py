@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-BOMB_BYTES = 100 << 20
+BOMB_BYTES = 64 << 20
 PAGE = b"<!DOCTYPE html><html><head><title>Portal</title></head><body>Please log in again.</body></html>"
 PROGRAM = b"MZ\x90\x00" + bytes(252)
 ZIP_FAULTS = frozenset({"bare-zip", "missing-file", "unsafe-paths", "bomb"})
@@ -20,7 +20,7 @@ def spoiled(path: Path, faults: frozenset[str]) -> Path:
     goal = path.with_name(f"{path.stem}-{'-'.join(wanted)}.zip")
     if goal.exists():
         return goal
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(goal, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(goal, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
         for name in _names(source, faults):
             made.writestr(
                 f"../../{name}" if "unsafe-paths" in faults and name != "DICOMDIR" else name, source.read(name)

@@ -67,7 +67,7 @@ COMMANDS = {
     "lease-lost", "mirror-taken", "misconfigured", "no-installation", "node-ambiguous", "node-elsewhere",
     "node-forgotten", "node-serves", "node-unknown", "not-a-backup", "not-empty", "restore-unfinished",
     "rows-damaged", "schema-too-new", "unwrap-failed",
-    "bonsai-missing", "gateway-code-refused", "gateway-name-taken", "gateway-no-such-site", "gateway-not-enrolled",
+    "bonsai-missing", "dlx-fault-unknown", "gateway-code-refused", "gateway-name-taken", "gateway-no-such-site", "gateway-not-enrolled",
     "gateway-peer-gone",
 }  # fmt: skip
 LISTENER = {

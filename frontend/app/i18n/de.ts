@@ -17,6 +17,7 @@ import fetching from './fetching.de';
 import gateway from './gateway.de';
 import hl7 from './hl7.de';
 import hanging from './hanging.de';
+import importer from './importer.de';
 import invocation from './invocation.de';
 import launch from './launch.de';
 import mailcodes from './mailcodes.de';
@@ -52,6 +53,7 @@ const de: Rest = {
   ...gateway,
   ...hl7,
   ...hanging,
+  ...importer,
   ...invocation,
   ...launch,
   ...mailcodes,

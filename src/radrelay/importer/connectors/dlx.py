@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 from radrelay.importer.attempts import Attempts
 from radrelay.importer.connectors.dlx_answers import Asked, Login, asked_of, items_of, login_of, written_answer
+from radrelay.importer.connectors.health_links import is_health_link
 from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.contents import PARCELS, Content
 from radrelay.importer.dlx import contract
@@ -70,7 +71,7 @@ class DlxConnector:
         """Return the lead of an address with a token: `…/token/VALUE`, `?token=VALUE`, or as its last part."""
         try:
             target = target_of(text, clear_loopback=self._outgoing.judge.loopback)
-            token = _token(text)
+            token = "" if is_health_link(text) else _token(text)
         except (PortalTrouble, ValueError):
             return None
         return Lead(self.name, target.name, Secret(token), Secret(text)) if token else None

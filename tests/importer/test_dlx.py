@@ -158,7 +158,7 @@ def test_an_expired_link_says_to_ask_for_reactivation(here: Serving, waits: Wait
         ("questions-page", PortalUnclear), ("foreign-base", HostNotAllowed), ("inside-redirect", HostNotAllowed),
         ("jwt-missing", PortalUnclear), ("list-empty", NothingListed), ("list-page", PortalUnclear),
         ("page-for-zip", PageForParcel), ("other-file", WrongContent), ("unknown-404", None),
-        ("questions-text", None), ("jwt-json", None), ("clear-base", None), ("pdf-for-zip", None),
+        ("questions-text", None), ("jwt-json", None), ("placeholder-base", None), ("pdf-for-zip", None),
         ("comma-names", None),
     ],
 )  # fmt: skip
@@ -254,7 +254,7 @@ class TenMinutes:
 
     def __init__(self, made: Portal, waits: Waits) -> None:
         self.waits, self.logins, self.given = waits, 0, 0.0
-        self.once = False
+        self.once, self.silent, self.page = False, False, b""
         made.answers = {
             f"/dlx/v1/token/{TOKEN}": self.ask, f"/dlx/v1/tokentfa/{TOKEN}": self.login,
             "/dlx/v1/list": self.list, "/dlx/v1/download/a": self.download,
@@ -277,12 +277,18 @@ class TenMinutes:
         return right and self.waits.now - self.given < 600
 
     def list(self, asked: Asked) -> None:
-        asked.give(200 if self.counts(asked) else 401, b'{"dataItem": [{"id": "a"}]}')
+        if self.counts(asked):
+            asked.give(200, b'{"dataItem": [{"id": "a"}]}')
+        else:
+            self.refuse(asked)
+
+    def refuse(self, asked: Asked) -> None:
+        asked.give(200 if self.silent else 401, self.page)
 
     def download(self, asked: Asked) -> None:
         whole = b"PK\x03\x04" + bytes(100_000)
         if not self.counts(asked):
-            asked.give(401, b"")
+            self.refuse(asked)
         elif "Range" not in asked.headers:
             asked.head(200, "application/zip", len(whole), ETag='"a"')
             asked.wfile.write(whole[:99_000])
@@ -309,6 +315,23 @@ def test_a_download_that_outlasts_its_login_goes_on_with_a_new_one(waits: Waits,
         assert (provider.logins, sink.begun) == (2, 1)
         waits.now += 595
         assert errand_.items()  # renewed before it is refused
+        assert provider.logins == 3
+
+
+@pytest.mark.parametrize("page", [b"", b"<html>Please log in</html>"])
+def test_a_login_that_ended_in_silence_is_renewed_and_nothing_is_lost(waits: Waits, page: bytes) -> None:
+    with portal() as made:
+        provider = TenMinutes(made, waits)
+        provider.silent, provider.page = True, page
+        errand_ = errand(made.url(f"/dlx/v1/token/{TOKEN}", "127.0.0.1"), waits)
+        errand_.answer(RIGHT)
+        (item,) = errand_.items()
+        sink = Kept()
+        assert errand_.download(item, sink).size == 100_004
+        assert (provider.logins, sink.begun) == (2, 1)
+        provider.logins += 1  # which makes the login count no more, young as it is
+        with pytest.raises((PageForParcel, PortalUnclear)):
+            errand_.items()
         assert provider.logins == 3
 
 

@@ -121,12 +121,24 @@ class Download:
                 raise PortalBrokeOff(f"{reply.target.name} does not go on where it broke off", host=reply.target.name)
             if reply.status not in (OK, PARTIAL):
                 raise _refusal(reply)
-            if not (reply.status == PARTIAL and self._goes_on(reply)):
-                self._anew()
-                self._take_head(reply)
+            if reply.status == PARTIAL and self._goes_on(reply):
+                for piece in reply.pieces:
+                    self._take(reply, piece)
+                return self._whole(reply)
+            return self._from_the_start(reply)
+
+    def _from_the_start(self, reply: Answering) -> Downloaded:
+        """Take an answer as a whole; what came before is forgotten only when this is of a kind that is expected."""
+        before = self._state, self._begun
+        self._state, self._begun = _State(), False
+        try:
+            self._take_head(reply)
             for piece in reply.pieces:
                 self._take(reply, piece)
-        return self._whole(reply)
+            return self._whole(reply)
+        except (PageForParcel, WrongContent):  # of a login that has ended, mostly
+            self._state, self._begun = before
+            raise
 
     def _goes_on(self, reply: Answering) -> bool:
         """Tell that an answer goes on where it broke off; raises `PortalBrokeOff` for another part: it begins anew."""

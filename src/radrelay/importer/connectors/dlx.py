@@ -22,6 +22,7 @@ from radrelay.importer.contents import PARCELS, Content
 from radrelay.importer.dlx import contract
 from radrelay.importer.downloading import Download, Downloaded, Sink, Tell, busy_s
 from radrelay.importer.errors import (
+    AddressRefused,
     AnswerUnusable,
     AnswerWrong,
     HostNotAllowed,
@@ -29,6 +30,7 @@ from radrelay.importer.errors import (
     LoginEnded,
     NothingListed,
     NotThere,
+    PageForParcel,
     ParcelTooLarge,
     PortalBusy,
     PortalRefused,
@@ -37,7 +39,7 @@ from radrelay.importer.errors import (
     TooManyRedirects,
 )
 from radrelay.importer.outgoing import Outgoing, Reply, Request
-from radrelay.importer.places import next_of, target_of
+from radrelay.importer.places import Target, next_of, target_of
 from radrelay.importer.secret import Secret
 
 Came = TypeVar("Came")
@@ -186,6 +188,9 @@ class DlxErrand:
             self._log_in()
         try:
             return act(self._bearer())
+        except PageForParcel:  # some answer a login that has ended with a page, or with nothing
+            if not self._old():
+                raise
         except PortalRefused as refused:
             if refused.facts.get("status") != contract.UNAUTHORISED:
                 raise
@@ -204,6 +209,8 @@ class DlxErrand:
             raise LinkExpiredThere(host=self._lead.host)
         if reply.status != contract.OK:
             raise _refused(reply)
+        if not reply.body.strip():
+            raise PageForParcel(host=reply.target.name)
         return reply
 
     def _log_in(self, left: int | None = None) -> None:
@@ -238,19 +245,28 @@ class DlxErrand:
     def _base_of(self, reply: Reply, told: str) -> str:
         """Return the base to go on with; raises `HostNotAllowed`, `NotEncrypted`, `AddressRefused`.
 
-        A provider behind a proxy that ends TLS may call itself http: on the same host that is read as https.
+        Where none is told, or what is told is no address (`https://<server>/dlx/v1/`), it is the one that answered. A
+        provider behind a proxy that ends TLS may call itself http: on the same host that is read as https.
         """
-        here, clear = reply.target, self._outgoing.judge.loopback
-        if not told:
-            before, found, _ = here.path.partition("/token/")
-            return urljoin(here.url, before if found else contract.BASE).rstrip("/")
-        parts = urlsplit(urljoin(here.url, told))
-        if here.secure and parts.scheme == "http" and (parts.hostname or "") == here.host:
-            told = parts.path
-        led = next_of(here, told, clear_loopback=clear)
+        here = reply.target
+        before, found, _ = here.path.partition("/token/")
+        usual = here.url.removesuffix(here.path) + (before if found else contract.BASE)
+        led = _led(here, told, clear=self._outgoing.judge.loopback) if told else None
+        if led is None:
+            return usual
         if led.host != here.host:
             self._outgoing.place(self._outgoing.target(led.url))  # judged before anything is sent there
         return self._outgoing.target(led.url).url.partition("?")[0].rstrip("/")
+
+
+def _led(here: Target, told: str, *, clear: bool) -> Target | None:
+    """Return where an apiBasePath leads, none if it is no address; raises `NotEncrypted`."""
+    try:
+        parts = urlsplit(urljoin(here.url, told))
+        clad = here.secure and parts.scheme == "http" and parts.hostname == here.host
+        return next_of(here, parts.path if clad else told, clear_loopback=clear)
+    except (AddressRefused, ValueError):
+        return None
 
 
 def _refused(reply: Reply) -> PortalRefused:

@@ -100,7 +100,9 @@ def written_answer(question: Question, given: str) -> str:
 
 
 def date_of(text: object) -> date | None:
-    """Return a date as portals and people write it, none for anything else."""
+    """Return a date as portals and people write it (some as `[2024, 4, 19]`), none for anything else."""
+    if isinstance(text, list) and len(text) == 3 and all(isinstance(one, int) for one in text):
+        text = "{:04d}-{:02d}-{:02d}".format(*text)
     for form in DATE_FORMS:
         try:
             return datetime.strptime(str(text).strip(), form).date()  # noqa: DTZ007  # a day, in no zone

@@ -13,7 +13,9 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _LINK = re.compile(r"(?:https?://|shlink:/)[^\s<>\"'|^`{}]+", re.IGNORECASE)
 _BOOKMARK = re.compile(r"^MEBKM:.*?URL:((?:\\.|[^;])*)", re.IGNORECASE | re.DOTALL)
-_BARE = re.compile(r"(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"'|^`{}]+", re.IGNORECASE)
+_BARE = re.compile(
+    r"(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"'|^`{}]+", re.IGNORECASE
+)
 _TRAILING = ".,;:!?)]}»”’"
 
 

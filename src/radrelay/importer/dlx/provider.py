@@ -109,7 +109,8 @@ class Provider:
         if not (
             self._counts(headers.get("authorization", "")) or (step == contract.LIST and "list-open" in self.faults)
         ):
-            return Answer(contract.UNAUTHORISED)
+            silent = "jwt-silent" in self.faults and "authorization" in headers
+            return Answer(contract.OK if silent else contract.UNAUTHORISED)
         if step == contract.LIST:
             return self._list()
         if step == contract.DOWNLOAD_ALL:
@@ -220,6 +221,8 @@ class Provider:
             base = f"https://elsewhere.example{contract.BASE}"
         if "clear-base" in self.faults:
             base = f"http://{urlsplit(self.address).netloc}{contract.BASE}"
+        if "placeholder-base" in self.faults:
+            base = f"https://<server>{contract.BASE}/"
         return {"dlxVersion": "v1", "vendorInformation": "Radrelay, provider for tests", "apiBasePath": base}
 
 

@@ -10,10 +10,13 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import trustme
+from pydantic import ValidationError
 
+from radrelay.errors import Misconfigured
 from radrelay.importer.errors import (
     AddressRefused,
     HostNotAllowed,
@@ -27,11 +30,13 @@ from radrelay.importer.errors import (
     PortalUntrusted,
     TooManyRedirects,
 )
+from radrelay.importer.going_out import outgoing_of
 from radrelay.importer.judging import Judge, is_public
 from radrelay.importer.line import Limits, Proxy
 from radrelay.importer.outgoing import Reply, Request, Session
 from radrelay.importer.places import target_of
 from radrelay.importer.secret import Secret
+from radrelay.settings import ImporterSettings, Settings, WebSettings
 from tests.importer.portal import HASTY, NAME, PATIENT, Asked, Portal, outgoing, portal
 
 BEARER = {"Authorization": "Bearer aaa.bbb.ccc"}
@@ -396,6 +401,30 @@ def test_the_sites_proxy_is_asked_for_the_judged_address(
     for host in ("10.0.0.1", "[::1]", "0x7f.1"):
         with pytest.raises(AddressRefused):
             get(outgoing(authority, proxy=proxy, loopback=False).session(), f"https://{host}/")
+
+
+def test_the_way_out_as_it_is_set(tmp_path: Path) -> None:
+    login = tmp_path / "proxy-login"
+    login.write_text("site:p@ss:word\n")
+    importer = ImporterSettings(
+        hosts=("Portal.example", "*.clinic.example"), proxy="http://proxy.example:3128", proxy_login_file=login,
+        largest_bytes=7, proxy_resolves=True,
+    )  # fmt: skip
+    settings = Settings(data_dir=tmp_path, importer=importer, web=WebSettings(address="https://8.8.4.4"))
+    way = outgoing_of(settings, confirmed=lambda host: host == "once.example")
+    names = ["portal.example", "a.clinic.example", "once.example", "clinic.example", "evilclinic.example", "x.example"]
+    assert [way.allows(name) for name in names] == [True, True, True, False, False, False]
+    assert (way.limits.most_bytes, way.judge.loopback, way.judge.inside) == (7, False, False)
+    assert way.proxy is not None
+    assert way.proxy.place() == ("proxy.example", 3128, {"Proxy-Authorization": "Basic c2l0ZTpwQHNzOndvcmQ="})
+    assert not way.judge.passes("8.8.4.4")
+    assert way.judge.passes("8.8.8.8")
+    login.write_text("nonsense")
+    with pytest.raises(Misconfigured):
+        outgoing_of(settings)
+    for wrong in ("*", "*.", "*.example", "https://portal.example", "a b.example", "u@a.example"):
+        with pytest.raises(ValidationError):
+            ImporterSettings(hosts=(wrong,))
 
 
 def test_a_proxy_that_refuses_is_named(authority: trustme.CA) -> None:

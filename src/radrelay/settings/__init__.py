@@ -28,6 +28,7 @@ from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_prot
 from radrelay.settings.fetching import RetrieveSettings
 from radrelay.settings.gateway import AgentSettings, GatewaySettings
 from radrelay.settings.hospital import Hl7Port, Hl7Receiver, Hl7Settings
+from radrelay.settings.importing import ImporterSettings
 from radrelay.settings.keeping import (
     AuditSettings,
     DatabaseSettings,
@@ -69,6 +70,7 @@ __all__ = [
     "Hl7Receiver",
     "Hl7Settings",
     "IdentitySettings",
+    "ImporterSettings",
     "IntakeSettings",
     "KeySettings",
     "LaunchSettings",
@@ -125,6 +127,7 @@ class Settings(BaseSettings):
     decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
+    importer: ImporterSettings = ImporterSettings()
     marks: MarksSettings = MarksSettings()
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()

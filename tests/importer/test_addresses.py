@@ -16,6 +16,7 @@ from radrelay.importer.connectors.addresses import shared_by
 from radrelay.importer.connectors.dlx import DlxConnector
 from radrelay.importer.connectors.entered import link_in
 from radrelay.importer.connectors.health_links import health_link, is_health_link
+from radrelay.importer.connectors.recognising import leads_in
 from radrelay.importer.errors import AddressRefused, LinkExpiredThere, NotEncrypted, PortalTrouble, PortalUnclear
 from tests.importer.portal import outgoing
 
@@ -178,6 +179,24 @@ def test_a_health_link_with_a_passcode_and_an_end() -> None:
 def test_health_links_that_cannot_be_followed(link: str, error: type[PortalTrouble]) -> None:
     with pytest.raises(error):
         health_link(link)
+
+
+@pytest.mark.parametrize(
+    ("text", "connectors"),
+    [
+        ("HTTPS://PORTAL.EXAMPLE/DLX/V1/TOKEN/ABC-S1Z", ["dlx"]),
+        ("Ihre Bilder: https://portal.example/?token=ABC-S1Z.", ["dlx"]),
+        (f"https://demo.example/view/{KHEOPS}", ["dlx", "dicomweb"]),
+        (f"https://o.example/ui/app/token-landing.html?token={TOKEN}", ["dlx", "dicomweb"]),
+        (f"https://pacs.example/rs/studies/{UID}", ["dicomweb"]),
+        (f"https://viewer.example/#{shlink(url='https://a.example/1', key=KEY)}", ["shl"]),
+        ("https://portal.example/", []),
+        ("nothing", []),
+    ],
+)
+def test_what_a_link_may_be_of_in_the_order_of_trying(text: str, connectors: list[str]) -> None:
+    found = leads_in(text, DlxConnector(outgoing(), AttemptsInMemory()))
+    assert [lead.connector for lead in found] == connectors
 
 
 def test_a_health_link_is_not_taken_for_another_portal() -> None:

@@ -138,12 +138,33 @@ def test_wrong_answers_are_counted_for_each_token_and_end(here: Serving, waits: 
             made.open(lead).answer({"1": "19990101"})
         left.append(wrong.value.facts["left"])
     assert left == [2, 1, 0]
-    with pytest.raises(AttemptsSpent):
-        made.open(lead).answer(RIGHT)
+    for spelled in (TOKEN, TOKEN.lower(), TOKEN.replace("-", ""), f"{TOKEN}-"):
+        again = made.recognise(f"{here.base}/dlx/v1/token/{spelled}")
+        assert again is not None
+        with pytest.raises(AttemptsSpent):
+            made.open(again).answer(RIGHT)
     other = made.recognise(f"{here.base}/portal?token=OTHER-123")
     assert other is not None
     with pytest.raises(AnswerWrong):
         made.open(other).answer(RIGHT)
+
+
+def test_an_attempt_counts_unless_the_portal_was_not_reached(waits: Waits) -> None:
+    attempts = AttemptsInMemory(1)
+    with portal() as made:
+        TenMinutes(made, waits)
+        known = connector(waits, attempts, HASTY)
+        lead = known.recognise(made.url(f"/dlx/v1/token/{TOKEN}", "127.0.0.1"))
+        assert lead is not None
+        made.answers[f"/dlx/v1/tokentfa/{TOKEN}"] = lambda asked: asked.give(503, b"")
+        for _ in range(2):
+            with pytest.raises(PortalBusy):
+                known.open(lead).answer(RIGHT)
+        made.answers[f"/dlx/v1/tokentfa/{TOKEN}"] = lambda asked: asked.hang()
+        with pytest.raises(PortalStalled):  # who knows whether it was counted there
+            known.open(lead).answer(RIGHT)
+        with pytest.raises(AttemptsSpent):
+            known.open(lead).answer(RIGHT)
 
 
 def test_an_expired_link_says_to_ask_for_reactivation(here: Serving, waits: Waits) -> None:

@@ -1,4 +1,8 @@
-"""Wrong answers are counted for each token, by its SHA-256: portals lock links after some, and people mistype."""
+"""Wrong answers are counted for each link, by its SHA-256: portals lock links, and nobody guesses through us.
+
+Only that a portal was not reached, or that the answer was right, gives an attempt back. `ABC-S1Z` and `abcs1z` are one
+token, for portals that read them so.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,11 @@ from radrelay.importer.errors import AttemptsSpent
 from radrelay.importer.secret import Secret
 
 MOST = 5
+
+
+def counted_as(host: str, token: Secret) -> Secret:
+    """Return what a link is counted by, however its token is spelled."""
+    return Secret(f"{host.lower()} {''.join(c for c in token.value.casefold() if c.isalnum()) or token.value}")
 
 
 class Attempts(Protocol):

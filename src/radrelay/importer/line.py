@@ -137,7 +137,11 @@ class Line:
         view = memoryview(data)
         while view:
             self._socket.settimeout(self._pace.wait_s())
-            view = view[self._socket.send(view) :]
+            try:
+                view = view[self._socket.send(view) :]
+            except TimeoutError:
+                self._pace.stalled()
+                raise
 
     def makefile(self, mode: str, *_: object, **__: object) -> io.BufferedReader:
         """Return what an answer is read from."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
-from radrelay.importer.attempts import Attempts
+from radrelay.importer.attempts import Attempts, counted_as
 from radrelay.importer.connectors.dlx_answers import Asked, Login, asked_of, items_of, login_of, written_answer
 from radrelay.importer.connectors.health_links import is_health_link
 from radrelay.importer.connectors.ports import Item, Lead, Question
@@ -28,6 +28,7 @@ from radrelay.importer.errors import (
     HostNotAllowed,
     LinkExpiredThere,
     LoginEnded,
+    NotEncrypted,
     NothingListed,
     NotThere,
     PageForParcel,
@@ -36,6 +37,8 @@ from radrelay.importer.errors import (
     PortalRefused,
     PortalTrouble,
     PortalUnclear,
+    PortalUnreachable,
+    PortalUntrusted,
     TooManyRedirects,
 )
 from radrelay.importer.outgoing import Outgoing, Reply, Request
@@ -43,6 +46,10 @@ from radrelay.importer.places import Target, next_of, target_of
 from radrelay.importer.secret import Secret
 
 Came = TypeVar("Came")
+UNCOUNTED = (
+    AddressRefused, HostNotAllowed, LinkExpiredThere, NotEncrypted, PortalBusy, PortalUnclear, PortalUnreachable,
+    PortalUntrusted,
+)  # fmt: skip
 GONE = (400, 404, 410)
 EARLY_S = 20.0
 PATIENCE_S = 1800.0
@@ -133,15 +140,14 @@ class DlxErrand:
             {"questionId": asked.ids[one.id], "answer": written_answer(one, answers[one.id])} for one in asked.questions
         ]
         self._written = json.dumps({"tfaAnswer": told}).encode()
-        left = self._attempts.spend(self._lead.token)
+        counted = counted_as(self._lead.host, self._lead.token)
+        left = self._attempts.spend(counted)
         try:
             self._log_in(left)
-        except AnswerWrong:
+        except UNCOUNTED:
+            self._attempts.give_back(counted)
             raise
-        except BaseException:
-            self._attempts.give_back(self._lead.token)
-            raise
-        self._attempts.give_back(self._lead.token)
+        self._attempts.give_back(counted)
         return None
 
     def items(self) -> tuple[Item, ...]:

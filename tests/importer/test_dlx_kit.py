@@ -25,7 +25,7 @@ from radrelay.importer.dlx.kit import Finding, Subject, check
 from radrelay.importer.dlx.library import Library
 from radrelay.importer.dlx.provider import FaultUnknown, Key, Provider
 from radrelay.importer.line import Limits
-from tests.importer.portal import NAME, outgoing
+from tests.importer.portal import NAME, outgoing, portal
 from tests.importer.provider import BORN, TOKEN, Serving, Waits, serving
 
 OLD = "OLD-S1Z-98A"
@@ -97,6 +97,29 @@ def test_each_way_of_failing_is_found_where_it_breaks_the_contract(here: Serving
     assert fault.breaks in broken
     assert found[fault.breaks].detail
     assert (found[fault.breaks].outcome == "advice") == (contract.BY_ID[fault.breaks].force == "should")
+
+
+@pytest.mark.parametrize(
+    ("told", "clause"),
+    [
+        ({"tfaQuestion": [{"questionId": 1}], "apiInfo": {"apiBasePath": "https://[::1"}}, "questions-form"),
+        ({"tfaQuestion": [], "apiInfo": [{"apiBasePath": "https://[::1"}, 7]}, "base"),
+        ({"tfaQuestion": [], "apiInfo": 7}, "base"),
+        ({"tfaQuestion": [7]}, "questions"),
+        ([1], "questions"),
+    ],
+)
+def test_a_provider_that_talks_nonsense_is_told_so(told: object, clause: str) -> None:
+    with portal() as made:
+        answers = {f"token/{TOKEN}": told, f"tokentfa/{TOKEN}": "a.b.c", "list": [{"id": 1, "date": [1]}]}
+        for path, one in answers.items():
+            body = one.encode() if isinstance(one, str) else json.dumps(one).encode()
+            made.answers[f"/dlx/v1/{path}"] = lambda asked, body=body: asked.give(200, body)  # type: ignore[misc]
+        way = outgoing()
+        lead = DlxConnector(way, AttemptsInMemory()).recognise(made.url(f"/dlx/v1/token/{TOKEN}", "127.0.0.1"))
+        assert lead is not None
+        found = {one.clause.id: one.outcome for one in check(way, Subject(lead, {"custom": "x"}), Waits().pause)}
+    assert found[clause] == "failed"
 
 
 def test_what_it_says_names_nobody_and_opens_nothing(here: Serving) -> None:

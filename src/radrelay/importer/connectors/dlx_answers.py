@@ -18,6 +18,7 @@ from radrelay.importer.errors import AnswerUnusable, PortalUnclear
 from radrelay.importer.outgoing import Reply
 
 MOST_QUESTIONS, MOST_ITEMS, MOST_TEXT, MOST_JWT = 20, 2000, 500, 8000
+UNNAMED_LAST = (*VERSIONS, "")
 USUAL_LIFE_S = 600.0
 DATE_FORMS = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y")
 _KINDS: dict[str, QuestionKind] = {"PAT_BIRTH_DATE": "birth-date", "STUDY_DATE": "study-date", "PASSWORD": "password"}
@@ -57,11 +58,11 @@ def asked_of(reply: Reply) -> Asked | None:
     if len(ids) != len(raw):
         raise PortalUnclear(f"{host} asks two questions under one id", host=host)
     questions = tuple(_question(key, one) for key, one in zip(ids, raw, strict=True))
-    known = [one for one in _objects(told.get("apiInfo")) if _version(one) in VERSIONS]
+    known = [one for one in _objects(told.get("apiInfo")) if _version(one) in UNNAMED_LAST]
     versions = tuple(str(one.get("dlxVersion", ""))[:40] for one in _objects(told.get("apiInfo")))
     if versions and not known:
         raise PortalUnclear(f"{host} speaks DLX {', '.join(versions)} only", host=host)
-    best = min(known, key=lambda one: VERSIONS.index(_version(one)), default={})
+    best = min(known, key=lambda one: UNNAMED_LAST.index(_version(one)), default={})
     return Asked(questions, ids, _text(best.get("apiBasePath"), 2000), versions)
 
 

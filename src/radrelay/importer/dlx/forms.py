@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from radrelay.importer.connectors.dlx_answers import asked_of, date_of
 from radrelay.importer.dlx import contract
@@ -18,6 +19,14 @@ def asks(reply: Reply) -> bool:
         return reply.status == contract.OK and asked_of(reply) is not None
     except PortalTrouble:
         return False
+
+
+def parts_of(address: str) -> SplitResult:
+    """Return an address in parts, all empty if it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def told_base(told: Mapping[str, Any]) -> str:

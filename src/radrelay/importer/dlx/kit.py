@@ -29,6 +29,7 @@ from radrelay.importer.dlx.forms import (
     item_faults,
     login_faults,
     other_than,
+    parts_of,
     question_faults,
     told_base,
 )
@@ -143,7 +144,7 @@ class _Run:
                 portal = self._session.ask(Request("GET", given, {contract.HEADER: "1", "Accept": contract.JSON}))
                 self._note("portal", "" if asks(portal) else f"it answers HTTP {portal.status}, without tfaQuestion")
                 told = told_base(portal.json()) if asks(portal) else ""
-                self._base = told if urlsplit(told).netloc == target.name else self._base
+                self._base = told if parts_of(told).netloc == target.name else self._base
         try:
             reply = self._ask("GET", f"{contract.TOKEN}/{token}")
         except PortalTrouble as trouble:
@@ -163,8 +164,9 @@ class _Run:
     def _form(self, told: Mapping[str, Any]) -> None:
         wrong = [one for raw in told["tfaQuestion"] for one in question_faults(raw)]
         self._note("questions-form", *dict.fromkeys(wrong))
-        infos = [one for one in told.get("apiInfo") or [] if isinstance(one, dict)]
-        bases = [urlsplit(str(one.get("apiBasePath", ""))) for one in infos]
+        listed = told.get("apiInfo")
+        infos = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        bases = [parts_of(str(one.get("apiBasePath", ""))) for one in infos]
         host = urlsplit(self._base).netloc
         faults = ["apiInfo is missing"] if not infos else []
         faults += ["dlxVersion is missing"] if any(not one.get("dlxVersion") for one in infos) else []
@@ -236,10 +238,12 @@ class _Run:
         with self._noting("list"):
             reply = self._ask("GET", contract.LIST, bearer)
             if self._note("list", other_than(reply, contract.OK)):
-                items, raw = items_of(reply), reply.json().get("dataItem", [])
+                items, told = items_of(reply), reply.json()
+                raw = told["dataItem"] if isinstance(told, dict) else told
                 lacking = any(not one.get(name) for one in raw for name in ("id", "mimeType", "description"))
                 faults = (
                     "nothing is listed" if not items else "",
+                    "it is no object with dataItem" if not isinstance(told, dict) else "",
                     "id, mimeType or description is missing" if lacking else "",
                 )
                 self._note("list", *faults)

@@ -31,7 +31,7 @@ from radrelay.importer.errors import (
     TooManyRedirects,
 )
 from radrelay.importer.going_out import outgoing_of
-from radrelay.importer.judging import Judge, is_public
+from radrelay.importer.judging import Judge, is_public, resolve
 from radrelay.importer.line import Limits, Proxy
 from radrelay.importer.outgoing import Reply, Request, Session
 from radrelay.importer.places import target_of
@@ -92,6 +92,19 @@ def test_no_address_inside_a_house_is_public(address: str) -> None:
 )
 def test_addresses_of_the_internet_pass(address: str) -> None:
     assert Judge(lambda host, port: [address]).addresses("portal.example", 443) == [address]
+
+
+def test_a_resolver_that_stalls_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [over.wait(20)][1:])
+    with pytest.raises(PortalUnreachable) as late:
+        resolve("portal.example", 443, 0.05)
+    over.set()
+    assert late.value.facts["reason"] == "the name was not found in time"
+    monkeypatch.undo()
+    assert resolve("127.0.0.1", 443) == ["127.0.0.1"]
+    with pytest.raises(PortalUnreachable):
+        resolve("a" * 64 + ".example", 443)
 
 
 def test_this_installations_own_addresses_do_not_pass() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from radrelay.importer.errors import AddressRefused, PortalUnreachable
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
 
+RESOLVED_S = 15.0
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -87,13 +89,28 @@ def is_public(address: Address) -> bool:
     return carried.is_global and not carried.is_multicast and not listed
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Return what the system's resolver says, each address once; raises `PortalUnreachable`."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise PortalUnreachable(f"{host} is not known", host=host, reason="the name is not known") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+def resolve(host: str, port: int, within_s: float = RESOLVED_S) -> list[str]:
+    """Return what the system's resolver says, each address once; raises `PortalUnreachable`.
+
+    The system's resolver knows no deadline: one that takes too long is left to end by itself.
+    """
+    told: list[list[str] | OSError | UnicodeError] = []
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            told.append(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+        except (OSError, UnicodeError) as error:
+            told.append(error)
+
+    asking = threading.Thread(target=ask, name="resolve", daemon=True)
+    asking.start()
+    asking.join(within_s)
+    if not told:
+        raise PortalUnreachable(f"{host} was not found in time", host=host, reason="the name was not found in time")
+    if not isinstance(told[0], list):
+        raise PortalUnreachable(f"{host} is not known", host=host, reason="the name is not known") from told[0]
+    return told[0]
 
 
 def own_addresses() -> frozenset[str]:

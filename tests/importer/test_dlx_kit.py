@@ -20,11 +20,13 @@ from radrelay.dicom import phantoms
 from radrelay.errors import Invalid
 from radrelay.importer.attempts import AttemptsInMemory
 from radrelay.importer.connectors.dlx import DlxConnector
-from radrelay.importer.dlx import contract
+from radrelay.importer.connectors.dlx_answers import Login, login_of
+from radrelay.importer.dlx import contract, kit
 from radrelay.importer.dlx.kit import Finding, Subject, check
 from radrelay.importer.dlx.library import Library
 from radrelay.importer.dlx.provider import FaultUnknown, Key, Provider
 from radrelay.importer.line import Limits
+from radrelay.importer.outgoing import Reply
 from tests.importer.portal import NAME, outgoing, portal
 from tests.importer.provider import BORN, TOKEN, Serving, Waits, serving
 
@@ -120,6 +122,18 @@ def test_a_provider_that_talks_nonsense_is_told_so(told: object, clause: str) ->
         assert lead is not None
         found = {one.clause.id: one.outcome for one in check(way, Subject(lead, {"custom": "x"}), Waits().pause)}
     assert found[clause] == "failed"
+
+
+def test_a_login_that_would_end_during_the_test_is_renewed(here: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    logins: list[Login] = []
+
+    def short(reply: Reply, now: float) -> Login:
+        logins.append(login_of(reply, now))
+        return Login(logins[-1].jwt, 0.0)
+
+    monkeypatch.setattr(kit, "login_of", short)
+    assert {one.outcome for one in checked(here).values()} == {"passed", "untested"}
+    assert len(logins) > len(here.library.items)
 
 
 def test_what_it_says_names_nobody_and_opens_nothing(here: Serving) -> None:

@@ -14,6 +14,7 @@ from radrelay import __version__
 from radrelay.cli_access import access_commands
 from radrelay.cli_analyses import analysis_app
 from radrelay.cli_audit import audit_app
+from radrelay.cli_dlx import dlx_commands
 from radrelay.cli_gateway import gateway_commands
 from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
@@ -53,7 +54,7 @@ app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
 app.add_typer(organisation_app, name="organisation")
-for _name, _commands in (privacy_commands | gateway_commands).items():
+for _name, _commands in (privacy_commands | gateway_commands | dlx_commands).items():
     app.add_typer(_commands, name=_name)
 
 

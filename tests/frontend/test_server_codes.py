@@ -67,8 +67,8 @@ COMMANDS = {
     "lease-lost", "mirror-taken", "misconfigured", "no-installation", "node-ambiguous", "node-elsewhere",
     "node-forgotten", "node-serves", "node-unknown", "not-a-backup", "not-empty", "restore-unfinished",
     "rows-damaged", "schema-too-new", "unwrap-failed",
-    "bonsai-missing", "gateway-code-refused", "gateway-name-taken", "gateway-no-such-site", "gateway-not-enrolled",
-    "gateway-peer-gone",
+    "bonsai-missing", "dlx-fault-unknown", "gateway-code-refused", "gateway-name-taken", "gateway-no-such-site",
+    "gateway-not-enrolled", "gateway-peer-gone",
 }  # fmt: skip
 LISTENER = {
     "data-set-too-long", "identifier-malformed", "identifier-mismatch", "query-refused", "report-refused",

@@ -18,6 +18,7 @@ import fetching from './fetching.de';
 import gateway from './gateway.de';
 import hl7 from './hl7.de';
 import hanging from './hanging.de';
+import importer from './importer.de';
 import invocation from './invocation.de';
 import launch from './launch.de';
 import mailcodes from './mailcodes.de';
@@ -55,6 +56,7 @@ const de: Rest = {
   ...gateway,
   ...hl7,
   ...hanging,
+  ...importer,
   ...invocation,
   ...launch,
   ...mailcodes,

@@ -15,6 +15,7 @@ import fetching from './fetching.en';
 import gateway from './gateway.en';
 import hl7 from './hl7.en';
 import hanging from './hanging.en';
+import importer from './importer.en';
 import invocation from './invocation.en';
 import launch from './launch.en';
 import mailcodes from './mailcodes.en';
@@ -55,6 +56,7 @@ const en = {
   ...gateway,
   ...hl7,
   ...hanging,
+  ...importer,
   ...invocation,
   ...launch,
   ...mailcodes,

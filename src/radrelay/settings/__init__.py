@@ -29,6 +29,7 @@ from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_prot
 from radrelay.settings.fetching import RetrieveSettings
 from radrelay.settings.gateway import AgentSettings, GatewaySettings
 from radrelay.settings.hospital import Hl7Port, Hl7Receiver, Hl7Settings
+from radrelay.settings.importing import ImporterSettings
 from radrelay.settings.keeping import (
     AuditSettings,
     DatabaseSettings,
@@ -71,6 +72,7 @@ __all__ = [
     "Hl7Receiver",
     "Hl7Settings",
     "IdentitySettings",
+    "ImporterSettings",
     "IntakeSettings",
     "KeySettings",
     "LaunchSettings",
@@ -127,6 +129,7 @@ class Settings(BaseSettings):
     decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
+    importer: ImporterSettings = ImporterSettings()
     marks: MarksSettings = MarksSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     node: NodeSettings = NodeSettings()

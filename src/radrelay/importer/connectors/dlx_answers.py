@@ -1,0 +1,200 @@
+"""What DLX providers answer, read with patience: apiInfo, questions, logins and lists, as published and as met."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from radrelay.importer.connectors.ports import AnswerForm, Item, Question, QuestionKind
+from radrelay.importer.dlx.contract import VERSIONS
+from radrelay.importer.errors import AnswerUnusable, PortalUnclear
+from radrelay.importer.outgoing import Reply
+
+MOST_QUESTIONS, MOST_ITEMS, MOST_TEXT, MOST_JWT = 20, 2000, 500, 8000
+UNNAMED_LAST = (*VERSIONS, "")
+USUAL_LIFE_S = 600.0
+DATE_FORMS = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y")
+_KINDS: dict[str, QuestionKind] = {"PAT_BIRTH_DATE": "birth-date", "STUDY_DATE": "study-date", "PASSWORD": "password"}
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_JWT = re.compile(r"[A-Za-z0-9_.~+/=-]+")
+_VERSION = re.compile(r"v?(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked: the questions, under which ids they are answered, and where the provider says that it is."""
+
+    questions: tuple[Question, ...]
+    ids: Mapping[str, Any]
+    base: str = field(default="", repr=False)
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A JWT and how long it counts from when it came."""
+
+    jwt: str = field(repr=False)
+    life_s: float
+
+
+def asked_of(reply: Reply) -> Asked | None:
+    """Return what an answer asks, none if it is not DLX; raises `PortalUnclear` for DLX that cannot be followed."""
+    told = _loaded(reply.body)
+    if not isinstance(told, dict) or not isinstance(told.get("tfaQuestion"), list):
+        return None
+    host = reply.target.name
+    raw = told["tfaQuestion"]
+    if len(raw) > MOST_QUESTIONS or not all(isinstance(one, dict) for one in raw):
+        raise PortalUnclear(f"{host} asks questions that are none", host=host)
+    ids = {str(one.get("questionId", place)): one.get("questionId", place) for place, one in enumerate(raw, 1)}
+    if len(ids) != len(raw):
+        raise PortalUnclear(f"{host} asks two questions under one id", host=host)
+    questions = tuple(_question(key, one) for key, one in zip(ids, raw, strict=True))
+    known = [one for one in _objects(told.get("apiInfo")) if _version(one) in UNNAMED_LAST]
+    versions = tuple(str(one.get("dlxVersion", ""))[:40] for one in _objects(told.get("apiInfo")))
+    if versions and not known:
+        raise PortalUnclear(f"{host} speaks DLX {', '.join(versions)} only", host=host)
+    best = min(known, key=lambda one: UNNAMED_LAST.index(_version(one)), default={})
+    return Asked(questions, ids, _text(best.get("apiBasePath"), 2000), versions)
+
+
+def login_of(reply: Reply, now: float) -> Login:
+    """Return the login that right answers opened; `now` is Unix time; raises `PortalUnclear`."""
+    found = _jwt(reply)
+    if not found or len(found) > MOST_JWT or not _JWT.fullmatch(found):
+        host = reply.target.name
+        raise PortalUnclear(
+            f"{host} accepts the answers but gives no login", host=host, reason="no token in the answer"
+        )
+    return Login(found, _life_s(found, now))
+
+
+def items_of(reply: Reply) -> tuple[Item, ...]:
+    """Return what is listed, each id once; raises `PortalUnclear`."""
+    told, host = reply.json(), reply.target.name
+    listed = told.get("dataItem") if isinstance(told, dict) else told
+    if not isinstance(listed, list) or len(listed) > MOST_ITEMS or not all(isinstance(one, dict) for one in listed):
+        raise PortalUnclear(f"{host} lists nothing that can be read", host=host)
+    items = {key: _item(key, one) for one in listed if (key := _id(one.get("id")))}
+    if len(items) < len(listed) and not items:
+        raise PortalUnclear(f"{host} lists things without an id", host=host)
+    return tuple(items.values())
+
+
+def written_answer(question: Question, given: str) -> str:
+    """Return an answer as the portal wants it: dates as YYYYMMDD; raises `AnswerUnusable`."""
+    text = unicodedata.normalize("NFC", given).strip()
+    if question.form == "text" and text and len(text) <= MOST_TEXT:
+        return text
+    found = date_of(text) if question.form == "date" else None
+    if found is None:
+        raise AnswerUnusable(form=question.form)
+    return f"{found:%Y%m%d}"
+
+
+def date_of(text: object) -> date | None:
+    """Return a date as portals and people write it (some as `[2024, 4, 19]`), none for anything else."""
+    if isinstance(text, list) and len(text) == 3 and all(isinstance(one, int) for one in text):
+        text = "{:04d}-{:02d}-{:02d}".format(*text)
+    for form in DATE_FORMS:
+        try:
+            return datetime.strptime(str(text).strip(), form).date()  # noqa: DTZ007  # a day, in no zone
+        except ValueError:
+            continue
+    return None
+
+
+def name_of(text: str) -> str:
+    """Return a name in DICOM's form: portals write `Family,Given` for `Family^Given` (PS3.5 6.2.1)."""
+    if "^" in text or "," not in text:
+        return text
+    family, _, given = text.partition(",")
+    return f"{family.strip()}^{given.strip()}"
+
+
+def _question(key: str, told: dict[str, Any]) -> Question:
+    kind = _KINDS.get(str(told.get("questionType")), "custom")
+    dated = told.get("answerFormat") == "DATE" or (told.get("answerFormat") is None and kind.endswith("date"))
+    form: AnswerForm = "date" if dated else "text"
+    raw = told.get("question")
+    if isinstance(raw, str):
+        return Question(key, kind, form, {"": _text(raw)})
+    texts = {_text(one.get("language"), 10).lower().replace("_", "-"): _text(one.get("text")) for one in _objects(raw)}
+    return Question(key, kind, form, texts)
+
+
+def _item(key: str, told: dict[str, Any]) -> Item:
+    uid, count = _text(told.get("studyInstanceUID"), 64), told.get("fileCount")
+    listed = told.get("modalities")
+    modalities = [str(one) for one in listed] if isinstance(listed, list) else re.split(r"[\\,;/\s]+", _text(listed))
+    return Item(
+        key,
+        _text(told.get("mimeType"), 100).partition(";")[0].strip().lower(),
+        _text(told.get("description")),
+        uid if _UID.fullmatch(uid) else "",
+        date_of(told.get("date")),
+        tuple(one[:16] for one in modalities if one)[:50],
+        name_of(_text(told.get("patientsName"))),
+        date_of(told.get("patientsBirthdate")),
+        _text(told.get("patientsSex"), 1).upper(),
+        count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None,
+    )
+
+
+def _jwt(reply: Reply) -> str:
+    """Return the JWT of an answer: raw, in quotes, in an object, or in a header; nothing if there is none."""
+    text = reply.body.decode("utf-8", "replace").strip().strip('"')
+    if text.startswith("{"):
+        told = _loaded(reply.body)
+        names = ("token", "jwt", "access_token", "accessToken", "jwtToken")
+        text = next((one for name in names if isinstance(told, dict) and isinstance(one := told.get(name), str)), "")
+    if not text:
+        text = reply.headers.get("authorization", "")
+    return text.removeprefix("Bearer ").strip()
+
+
+def _life_s(jwt: str, now: float) -> float:
+    """Return how long a JWT counts (RFC 7519 4.1), by its own clock where it says when it was made."""
+    try:
+        body = jwt.split(".")[1]
+        told = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        ends = float(told["exp"])
+        begins = float(told.get("iat", now))
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, binascii.Error, RecursionError):
+        return USUAL_LIFE_S
+    return min(max(0.0, ends - begins), 86_400.0)
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    found = _VERSION.match(str(info.get("dlxVersion", "")))
+    return found[1] if found else ""
+
+
+def _objects(told: object) -> Iterator[dict[str, Any]]:
+    listed = told if isinstance(told, list) else [told]
+    return (one for one in listed if isinstance(one, dict))
+
+
+def _id(told: object) -> str:
+    return str(told) if isinstance(told, str | int) and not isinstance(told, bool) and 0 < len(str(told)) <= 500 else ""
+
+
+def _text(told: object, most: int = MOST_TEXT) -> str:
+    if not isinstance(told, str | int):
+        return ""
+    return "".join(c if c.isprintable() else " " for c in str(told))[:most].strip()
+
+
+def _loaded(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,53 @@
+"""What a file is, by its first bytes: portals call study ZIPs application/pdf, and web pages application/zip."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from radrelay.dicom.part10 import looks_like_dicom
+
+Content = Literal["zip", "dicom", "pdf", "jpeg", "png", "tiff", "gif", "page", "json", "xml", "text", "unknown"]
+
+HEAD = 4096
+PARCELS: frozenset[Content] = frozenset({"zip", "dicom", "pdf", "jpeg", "png", "tiff", "gif", "xml", "text"})
+_STARTS: tuple[tuple[bytes, Content], ...] = (
+    (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"PK\x07\x08", "zip"), (b"%PDF-", "pdf"),
+    (b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"GIF8", "gif"),
+)  # fmt: skip
+_PAGE = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title", b"<meta")
+
+
+def content_of(head: bytes) -> Content:
+    """Return what a file is that begins with `head` (some KiB of it)."""
+    for start, kind in _STARTS:
+        if head.startswith(start):
+            return kind
+    if head[128:132] == b"DICM":
+        return "dicom"
+    told = _told(head)
+    if told is not None:
+        return told
+    return "dicom" if looks_like_dicom(head) else "unknown"
+
+
+def _told(head: bytes) -> Content | None:
+    """Return what a text is, none for what is no text."""
+    if b"\0" in head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff"):
+        return None
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    while start.startswith(b"<!--"):
+        start = start.partition(b"-->")[2].lstrip()
+    if start.startswith(_PAGE) or (start.startswith(b"<?xml") and b"<html" in start):
+        return "page"
+    if start.startswith((b"{", b"[")):
+        return "json"
+    if start.startswith(b"<"):
+        return "xml"
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            text = head.decode(encoding, errors="strict" if encoding != "utf-8" else "ignore")
+        except UnicodeDecodeError:
+            continue
+        printable = sum(c.isprintable() or c in "\t\r\n\f" for c in text)
+        return "text" if text and printable == len(text) else None
+    return None

@@ -3,7 +3,8 @@
 Curves come as coefficients (one picture each) in the space of what the artery can cause. Neighbours count by their
 distance and by how alike their softened coefficients are, in units of what noise makes of two voxels of one tissue: a
 bilateral filter over time profiles (as TIPS, Mendrik 2011), steered by few principal directions, in passes of
-widening holes (Dammertz 2010). A second round is steered by what the first found, and tells edges better.
+widening holes (Dammertz 2010). A second round is steered by what the first found, and tells edges better; where a
+voxel's noise is more than tissues differ by, a third is steered by the second.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Mask = NDArray[np.bool_]
 DIRECTIONS = 4
 LENIENCE = 6.0
 GUIDES = (1.0, 0.5)  # noise of each round's guide: the softened coefficients, then what the round before found
+NOISY, THIRD_GUIDE = 1.25, 0.25  # of how much tissues differ; the third round's
 ACROSS = 0.8  # what a voxel of the next slice counts at most
 SPLINE = (3 / 8, 1 / 4, 1 / 16)
 HALF_PLANE = tuple((row, column) for row in range(3) for column in range(-2, 3) if row > 0 or column > 0)
@@ -44,7 +46,8 @@ def average_alike(pictures: Floats, mask: Mask, sigma: float, guide_sigma: float
     smooth_within(guide, mask, guide_sigma, workers)
     guide = guide[(slice(None), *box)]
     left = noise / max(1.0, 2 * np.sqrt(np.pi) * guide_sigma)
-    for share in GUIDES:
+    noisy = noise > NOISY * _difference(guide[:, inside])
+    for share in (*GUIDES, THIRD_GUIDE) if noisy else GUIDES:
         steered = _directions(guide, inside, share * left)
         _in_slices(start, within, steered, inside, _passes(sigma), workers)
         _across_slices(within, steered, inside)
@@ -89,6 +92,11 @@ def _directions(guide: Floats, inside: Mask, noise: float) -> Floats:
     chosen = turn[:, strong or [int(spread.argmax())]].T / (noise * np.sqrt(2))
     found: Floats = np.einsum("dk,kzyx->dzyx", chosen.astype(np.float32), guide)
     return found
+
+
+def _difference(values: Floats) -> float:
+    """Return by how much tissues differ in the direction of most variance (coefficients × voxels)."""
+    return float(np.sqrt(np.linalg.eigvalsh(np.cov(values).astype(np.float64))[-1]))
 
 
 def _passes(sigma: float) -> list[int]:

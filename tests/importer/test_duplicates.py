@@ -14,10 +14,10 @@ from radrelay.dicom.header import parse
 from radrelay.errors import RadrelayError
 from radrelay.importer.arrived import ArrivedObject, header_digest
 from radrelay.importer.duplicates import KeptObject, decide, filed, missing
-from radrelay.importer.reconciling import Wanted
+from radrelay.importer.reconciling import Wanted, reconcile
 from tests.dicom.objects import opened
 from tests.importer.objects import foreign, header_of
-from tests.importer.test_reconciling import AT, FOREIGN, ORDER, OURS, reconcile, some
+from tests.importer.test_reconciling import AT, FOREIGN, ORDER, OURS, some
 
 PATIENT = ("KH", "4711")
 ONE = ArrivedObject.whole(foreign(**FOREIGN)[0], header_of(foreign(**FOREIGN)), file="a/1")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radrelay.errors import TooLarge
 from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.duplicates import Decision
 from radrelay.importer.findings import Finding, Local, Parcel, of_parcel, of_person, worst
@@ -92,6 +93,11 @@ def test_two_houses_ids_of_one_name_stay_two_people() -> None:
     people = part([came(), came(replace(ANNA, patient_id="Y7", issuer="NAH"), "3.1")])
     assert len(people) == 2
     assert {"several-people", "perhaps-one-person"} == codes(of_parcel(Parcel(people)), "look")
+
+
+def test_a_parcel_of_thousands_of_people_is_refused_at_once() -> None:
+    with pytest.raises(TooLarge):
+        part([came(replace(ANNA, patient_id=str(number)), f"1.{number}") for number in range(1001)])
 
 
 PEOPLE = [

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from radrelay.dicom.disc_directory import DiscFile
 from radrelay.dicom.errors import Malformed
 from radrelay.importer.arrived import Person
-from radrelay.importer.promises import of_directory, of_xdm
+from radrelay.importer.promises import directories, of_directory, of_xdm
+from radrelay.importer.promises import metadata as metadata_of
 from radrelay.importer.xdm import MAX_BYTES, XdmDocument, read_xdm
 
 SLOTS = """
@@ -86,5 +87,13 @@ def test_a_directory_promises_each_study_its_files() -> None:
         DiscFile("R", "", "", ""),
     ]
     nameless, study = of_directory(files, "disc")
-    assert (study.study_uid, study.files, study.sop_uids, study.paths) == ("1.1", 2, {"1.1.1"}, {"disc/d/2"})
+    assert (study.study_uid, study.files) == ("1.1", 2)
+    assert study.sop_uids == {"1.1.1"}
+    assert study.paths == {"disc/d/2"}
     assert nameless.paths == {"disc/r"}
+
+
+def test_hints_are_found_by_where_they_stand() -> None:
+    paths = ["CD\\DICOMDIR;1", "a/dicomdir", "DICOMDIR.txt", "x/IHE_XDM/SUB/METADATA.XML", "METADATA.XML"]
+    assert directories(paths) == ("CD\\DICOMDIR;1", "a/dicomdir")
+    assert metadata_of(paths) == ("x/IHE_XDM/SUB/METADATA.XML",)

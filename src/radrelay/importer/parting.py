@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from radrelay.errors import TooLarge
 from radrelay.importer.arrived import SEXES, ArrivedObject, Person
 from radrelay.importer.folding import compare
+
+MOST_NAMINGS = 1000
+"""Each is compared with each; nobody's parcel of a few patients has as many, studies counted."""
 
 _One = TypeVar("_One")
 
@@ -70,10 +74,13 @@ class ArrivedPerson:
 
 
 def part(objects: Iterable[ArrivedObject]) -> tuple[ArrivedPerson, ...]:
-    """Return the people of a parcel, those who are named most fully first."""
+    """Return the people of a parcel, those who are named most fully first; raises `TooLarge` above `MOST_NAMINGS`."""
     of_study: dict[str, list[ArrivedObject]] = {}
     for one in objects:
         of_study.setdefault(one.study_uid, []).append(one)
+    namings = {(study_uid, one.person) for study_uid, some in of_study.items() for one in some}
+    if len(namings) > MOST_NAMINGS:
+        raise TooLarge(f"The parcel names people in more than {MOST_NAMINGS} ways.")
     studies = [study for uid, some in sorted(of_study.items()) for study in _parts_of(uid, some)]
     studies.sort(key=lambda one: (*_fullest_first(one.people[0]), one.study_uid))
     found = _gathered(studies, _of_one_person)
@@ -82,8 +89,11 @@ def part(objects: Iterable[ArrivedObject]) -> tuple[ArrivedPerson, ...]:
 
 def agree(one: Person, other: Person, *, in_one_study: bool = False) -> bool:
     """Say whether two namings are of one person beyond doubt."""
-    by_id, names = _ids(one, other), compare(one.name, other.name)
-    if by_id is False or names.degree == "other" or contradict(one, other):
+    by_id = _ids(one, other)
+    if by_id is False or contradict(one, other):
+        return False
+    names = compare(one.name, other.name)
+    if names.degree == "other":
         return False
     born = one.birth_date is not None and one.birth_date == other.birth_date
     if names.degree == "same":

@@ -6,6 +6,7 @@ whether they name somebody else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ from radrelay.dicom.disc_directory import DiscFile
 from radrelay.importer.arrived import NOBODY, Person
 from radrelay.importer.xdm import XdmDocument
 
+_METADATA = re.compile(r"(?:^|/)ihe_xdm/[^/]+/metadata\.xml$")
 PromisedBy = Literal["list", "dicomdir", "xdm"]
 
 
@@ -64,6 +66,16 @@ def of_xdm(documents: Iterable[XdmDocument], folder: str = "") -> tuple[Promise,
         )
         for person, some in people.items()
     )
+
+
+def directories(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return which files of a parcel are DICOMDIRs (IHE PDI: RAD TF-3 4.47), by their names."""
+    return tuple(one for one in paths if plain_path(one).rpartition("/")[2] == "dicomdir")
+
+
+def metadata(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return which files of a parcel are the metadata of an XDM: IHE_XDM/<subset>/METADATA.XML."""
+    return tuple(one for one in paths if _METADATA.search(plain_path(one)))
 
 
 def plain_path(path: str) -> str:

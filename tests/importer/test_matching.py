@@ -14,6 +14,7 @@ from radrelay.errors import TooLarge
 from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.duplicates import Decision
 from radrelay.importer.findings import Finding, Local, Parcel, of_parcel, of_person, worst
+from radrelay.importer.folding import compare
 from radrelay.importer.matching import Candidate, Matched, match
 from radrelay.importer.parting import ArrivedPerson, agree, part
 from radrelay.importer.promises import Promise
@@ -138,6 +139,30 @@ def test_who_agrees_in_all_and_is_the_only_one_is_proposed() -> None:
     assert worst(findings) == "passed"
 
 
+def test_one_place_here_may_leave_out_a_second_given_name() -> None:
+    found = match(one_person(came()), BORN, known(HERE, replace(HERE, name="Müller^Anna^Maria")))
+    assert found.proposed is not None
+    assert not found.proposed.at_odds
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PEOPLE), st.lists(st.sampled_from(PEOPLE), max_size=4), st.sampled_from([BORN, LATER, None]))
+def test_nobody_is_proposed_of_whom_anything_is_open(person: Person, here: list[Person], entered: date | None) -> None:
+    found = match(one_person(came(person)), entered, known(*here))
+    assert {one for compared in found.compared for one in compared.told} == set(known(*here))
+    if found.proposed is None:
+        return
+    assert person.birth_date == entered == found.proposed.person.birth_date is not None
+    for one in here:
+        ours = (one.issuer, one.patient_id) == (found.proposed.person.issuer, found.proposed.person.patient_id)
+        names = compare(person.name, one.name)
+        assert ours or {one.sex, person.sex} == {"F", "M"} or one.birth_date == LATER != entered or (
+            one.birth_date == BORN != entered or names.degree == "other"
+        )  # fmt: skip
+        assert not ours or {one.sex, person.sex} != {"F", "M"}
+    assert any(compare(person.name, one.name).degree == "same" for one in here)
+
+
 @pytest.mark.parametrize(
     ("entered", "here", "level", "code"),
     [
@@ -202,7 +227,7 @@ def test_accession_numbers_that_are_taken_here_are_told() -> None:
     arrived = one_person(came(accession="A1"))
     found = match(arrived, BORN, known(HERE))
     decided = (Decision(came(), "quarantine", "other-pixels"),)
-    told = of_person(0, arrived, BORN, Local(found, decided, {"A1": "7.7"}))
+    told = of_person(0, arrived, BORN, Local(found, decided, {"A1": "7.7"}, (("1.1/1", "no letters"),)))
     assert "accession-taken" in codes(told, "look")
-    assert codes(told, "stop") == {"other-pixels"}
+    assert codes(told, "stop") == {"other-pixels", "not-writable"}
     assert "accession-foreign" in codes(of_person(0, arrived, BORN, Local(found, (), {"A1": "1.1"})), "passed")

@@ -16,6 +16,7 @@ from radrelay.dicom.elements import DataElements
 from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import parse
 from radrelay.dicom.part10 import parse_preamble
+from radrelay.dicom.reidentify import ORIGINAL_ATTRIBUTES
 from radrelay.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, syntax_of
 from radrelay.dicom.transcode import inflate, transcode
 from radrelay.errors import RadrelayError
@@ -163,12 +164,37 @@ def test_a_page_is_told_of_each_attribute() -> None:
     [
         LocalPatient("", "1"), LocalPatient("A", ""), LocalPatient("A", "1" * 65), LocalPatient("A\\B", "1"),
         LocalPatient("A", "1", birth_date="1970-02-03"), LocalPatient("A", "1", birth_date="19701332"),
-        LocalPatient("A\n", "1"),
+        LocalPatient("A\n", "1"), LocalPatient("A", "1", sex="female"),
     ],
 )  # fmt: skip
 def test_nobody_becomes_what_dicom_cannot_say(patient: LocalPatient) -> None:
     with pytest.raises(NotWritable):
         reconcile(*foreign(), Wanted(patient), "x", AT)
+
+
+def test_an_object_whose_letters_nobody_knows_is_not_written() -> None:
+    data_set, ts = foreign(**FOREIGN, SpecificCharacterSet="ISO_IR 100")
+    with pytest.raises(NotWritable, match="character set"):
+        reconcile(data_set.replace(b"ISO_IR 100", b"ISO_IR 999"), ts, UNDER, "x", AT)
+
+
+@pytest.mark.parametrize("tag", [OTHER_IDS, ORIGINAL_ATTRIBUTES])
+@pytest.mark.parametrize("form", [b"UN\0\0", b"SQ\0\0"])
+def test_items_of_unknown_vr_and_of_no_length_stay_readable(tag: int, form: bytes) -> None:
+    """PS3.5 6.2.2: what stands in an element of unknown VR is implicit; PS3.5 7.5.1: items may end with a delimiter."""
+    text = (b"\x10\0\x20\0" + (b"LO\2\0" if form[:2] == b"SQ" else b"\2\0\0\0")) + b"Y1"
+    whole = b"\xfe\xff\x00\xe0\xff\xff\xff\xff" + text + b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    placed = tag.to_bytes(4, "big")
+    element = placed[1::-1] + placed[:1:-1] + form + b"\xff\xff\xff\xff" + whole
+    data_set, ts = foreign(**FOREIGN)
+    at = next(place.start for known, place in DataElements.of(data_set, syntax_of(ts)).places.items() if known > tag)
+    before = data_set[:at] + element + data_set[at:]
+    after = reconciled((before, ts))
+    old, made = header_of(after).items(tag)
+    assert old.text(0x00100020) == "Y1"
+    assert made.text(0x00100020) == ("X-1" if tag == OTHER_IDS else "")
+    assert read(*after)[tag].value[0].PatientID == "Y1"
+    assert undo(*after, recipe(before, *after)) == before
 
 
 @settings(max_examples=40, deadline=None)

@@ -59,12 +59,14 @@ class Parcel:
 class Local:
     """What is known here of one person in the parcel: whom they match, what is done with their objects.
 
-    `accessions`: studies here by accession number.
+    `accessions`: studies here by accession number. `unwritable`: objects that cannot be written under the patient who
+    is chosen (file and why).
     """
 
     matched: Matched
     decisions: tuple[Decision, ...] = ()
     accessions: Mapping[str, str] = field(default_factory=dict)
+    unwritable: tuple[tuple[str, str], ...] = ()
 
 
 def worst(findings: Iterable[Finding]) -> Level:
@@ -81,6 +83,10 @@ def of_person(number: int, arrived: ArrivedPerson, entered: date | None, local: 
     """Return the findings about one person in a parcel."""
     found = [*_named(arrived), *_born(arrived, entered), *_matched(local.matched)]
     found += _here(local.decisions)
+    if local.unwritable:
+        found.append(
+            Finding("stop", "not-writable", {"objects": len(local.unwritable), "names": _told(local.unwritable)})
+        )
     for study in arrived.studies:
         found += _study(study, local.accessions)
     return tuple(Finding(one.level, one.code, one.facts, number, one.study_uid) for one in found)
@@ -96,8 +102,7 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
             else Finding("stop", "parcel-empty")
         )
     if parcel.unreadable:
-        names = "; ".join(name for name, _ in parcel.unreadable[:NAMES_TOLD])
-        yield Finding("look", "unreadable", {"files": len(parcel.unreadable), "names": names})
+        yield Finding("look", "unreadable", {"files": len(parcel.unreadable), "names": _told(parcel.unreadable)})
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
         for one, other in _pairs(parcel.people):
@@ -105,6 +110,10 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
                 yield Finding(
                     "look", "perhaps-one-person", {"ids": f"{one.person.patient_id}; {other.person.patient_id}"}
                 )
+
+
+def _told(files: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(name for name, _ in files[:NAMES_TOLD])
 
 
 def _pairs(people: Sequence[ArrivedPerson]) -> Iterator[tuple[ArrivedPerson, ArrivedPerson]]:

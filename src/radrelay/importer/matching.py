@@ -13,7 +13,7 @@ from datetime import date
 from typing import Literal
 
 from radrelay.importer.arrived import SEXES, Person
-from radrelay.importer.folding import Reason, compare
+from radrelay.importer.folding import NameVerdict, Reason, compare
 from radrelay.importer.parting import ArrivedPerson, contradict
 
 Origin = Literal["worklist", "hl7", "pacs", "archive"]
@@ -22,9 +22,16 @@ Said = Literal["same", "compatible", "other", "unsaid"]
 Fit = Literal["fits", "perhaps", "not"]
 
 
+_NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
+"""What places here may write differently of one ID: one leaves out a second given name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A local patient as one place tells of them; `order` names an import order there, as that place knows it."""
+    """A local patient as one place tells of them; `order` names an import order there, as that place knows it.
+
+    A place that names no issuer means the house's own, which is filled in before.
+    """
 
     origin: Origin
     person: Person
@@ -116,13 +123,17 @@ def _fit(rows: Sequence[Row], local: Person, *, at_odds: bool) -> Fit:
 
 
 def _name(arrived: ArrivedPerson, local: Sequence[Person]) -> Row:
-    """Compare every spelling of the parcel with every one here: the weakest counts."""
-    spelt = {one.name for one in arrived.people if one.name} or {""}
-    here = {one.name for one in local if one.name} or {""}
-    found = [compare(mine, theirs) for mine in spelt for theirs in here]
-    weakest = max(found, key=lambda one: (("same", "compatible", "other").index(one.degree), one.reason))
+    """Compare every spelling of the parcel with the nearest one here: the weakest counts."""
+    spelt = sorted({one.name for one in arrived.people if one.name}) or [""]
+    here = sorted({one.name for one in local if one.name}) or [""]
+    nearest = [min((compare(mine, theirs) for theirs in here), key=_weakness) for mine in spelt]
+    weakest = max(nearest, key=_weakness)
     verdict: Said = "unsaid" if weakest.reason == "unsaid" else weakest.degree
-    return Row("name", "; ".join(sorted(spelt)), "", "; ".join(sorted(here)), verdict, weakest.reason)
+    return Row("name", "; ".join(spelt), "", "; ".join(here), verdict, weakest.reason)
+
+
+def _weakness(found: NameVerdict) -> tuple[int, str]:
+    return ("same", "compatible", "other").index(found.degree), found.reason
 
 
 def _birth_date(arrived: ArrivedPerson, entered: date | None, local: Sequence[Person]) -> Row:
@@ -159,7 +170,7 @@ def _patient_id(parcel: Person, local: Person) -> Row:
 def _at_odds(one: Person, other: Person) -> bool:
     """Say whether two places tell of a local patient what cannot both be so."""
     names = compare(one.name, other.name)
-    return contradict(one, other) or (names.degree != "same" and names.reason != "unsaid")
+    return contradict(one, other) or (names.degree != "same" and names.reason not in _NO_ODDS)
 
 
 def _days(days: Iterable[date | None]) -> str:

@@ -148,6 +148,8 @@ def _require(said: Mapping[int, str], patient: LocalPatient) -> None:
     for tag, text in said.items():
         if "\\" in text or not text.isprintable() or len(text) > _LONGEST.get(tag, 64):
             raise NotWritable(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) cannot hold what the local patient or order says.")
+    if patient.sex not in ("", "M", "F", "O"):
+        raise NotWritable("Sex is M, F, O or not known.")
     if patient.birth_date and (len(patient.birth_date) != 8 or parse_date(patient.birth_date) is None):
         raise NotWritable("A birth date is written YYYYMMDD.")
 

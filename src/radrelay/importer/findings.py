@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import combinations
 from typing import Literal
 
 from radrelay.importer.arrived import Person
@@ -105,21 +106,13 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
         yield Finding("look", "unreadable", {"files": len(parcel.unreadable), "names": _told(parcel.unreadable)})
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
-        for one, other in _pairs(parcel.people):
-            if _may_be_one(one.person, other.person):
-                yield Finding(
-                    "look", "perhaps-one-person", {"ids": f"{one.person.patient_id}; {other.person.patient_id}"}
-                )
+        alike = sum(_may_be_one(one.person, other.person) for one, other in combinations(parcel.people, 2))
+        if alike:
+            yield Finding("look", "perhaps-one-person", {"pairs": alike})
 
 
 def _told(files: Sequence[tuple[str, str]]) -> str:
     return "; ".join(name for name, _ in files[:NAMES_TOLD])
-
-
-def _pairs(people: Sequence[ArrivedPerson]) -> Iterator[tuple[ArrivedPerson, ArrivedPerson]]:
-    for at, one in enumerate(people):
-        for other in people[at + 1 :]:
-            yield one, other
 
 
 def _may_be_one(one: Person, other: Person) -> bool:

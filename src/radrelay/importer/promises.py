@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from datetime import date
+from typing import Literal, Protocol
 
 from radrelay.dicom.disc_directory import DiscFile
 from radrelay.importer.arrived import NOBODY, Person
@@ -32,6 +33,31 @@ class Promise:
     sop_uids: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
     person: Person = NOBODY
+
+
+class Listed(Protocol):
+    """One thing that a portal's list names."""
+
+    @property
+    def study_uid(self) -> str: ...  # noqa: D102  # as DLX has it
+    @property
+    def files(self) -> int | None: ...  # noqa: D102  # as DLX has it
+    @property
+    def patient_name(self) -> str: ...  # noqa: D102  # as DLX has it
+    @property
+    def birth_date(self) -> date | None: ...  # noqa: D102  # as DLX has it
+    @property
+    def sex(self) -> str: ...  # noqa: D102  # as DLX has it
+
+
+def of_list(items: Iterable[Listed]) -> tuple[Promise, ...]:
+    """Return what a portal's list promises, a promise for each thing on it; one study may come in several."""
+    found: dict[tuple[str, Person], int | None] = {}
+    for one in items:
+        key = one.study_uid, Person(one.patient_name, birth_date=one.birth_date, sex=one.sex.upper()[:1])
+        before = found.get(key, 0)
+        found[key] = None if before is None or one.files is None else before + one.files
+    return tuple(Promise("list", study_uid, files, person=person) for (study_uid, person), files in found.items())
 
 
 def of_directory(files: Iterable[DiscFile], folder: str = "") -> tuple[Promise, ...]:

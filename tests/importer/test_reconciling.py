@@ -32,6 +32,7 @@ from radrelay.importer.reconciling import (
     reconcile,
 )
 from radrelay.importer.undoing import Undo, recipe, undo
+from tests.dicom.objects import wheel_file
 from tests.importer.objects import foreign, header_of, item, read, sequence
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -176,6 +177,24 @@ def test_an_object_whose_letters_nobody_knows_is_not_written() -> None:
     data_set, ts = foreign(**FOREIGN, SpecificCharacterSet="ISO_IR 100")
     with pytest.raises(NotWritable, match="character set"):
         reconcile(data_set.replace(b"ISO_IR 100", b"ISO_IR 999"), ts, UNDER, "x", AT)
+
+
+def test_an_object_that_would_still_name_another_is_not_written() -> None:
+    data_set, ts = foreign(**FOREIGN)
+    at = DataElements.of(data_set, syntax_of(ts)).places[0x00081030].value
+    with pytest.raises(NotWritable, match="broken"):
+        reconcile(data_set[: at + 1], ts, UNDER, "x", AT)
+    longer = data_set[: at - 2] + b"\xff\x7f" + data_set[at:]
+    with pytest.raises(NotWritable, match="broken"):
+        reconcile(longer, ts, UNDER, "x", AT)
+
+
+def test_a_dose_in_big_endian_order_says_the_same_in_little_endian_order() -> None:
+    before = wheel_file("rtdose_expb_1frame.dcm")
+    after = reconciled(before)
+    assert (before[1], after[1]) == (EXPLICIT_BE, EXPLICIT_LE)
+    assert read(*after).FrameIncrementPointer == read(*before).FrameIncrementPointer
+    assert (read(*after).pixel_array == read(*before).pixel_array).all()
 
 
 @pytest.mark.parametrize("tag", [OTHER_IDS, ORIGINAL_ATTRIBUTES])

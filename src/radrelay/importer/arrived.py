@@ -8,12 +8,12 @@ reconciliation, in any character set.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.header import Header
+from radrelay.importer.digests import digest_of
 from radrelay.importer.reconciling import REPLACED
 
 SEXES = ("M", "F")  # the values that exclude each other; O and none do not
@@ -105,25 +105,4 @@ class ArrivedObject:
 
 def header_digest(header: Header) -> str:
     """Return a digest of all before the pixel data but what a reconciliation replaces; texts whatever they are in."""
-    made = hashlib.sha256()
-    for part in _parts(header, REPLACED):
-        made.update(len(part).to_bytes(4, "big"))
-        made.update(part)
-    return made.hexdigest()
-
-
-def _parts(header: Header, without: frozenset[int] = frozenset((0x00080005,))) -> Iterator[bytes]:
-    for tag in sorted(header):
-        if tag >= _BULK or tag in without or not tag & 0xFFFF:
-            continue
-        yield tag.to_bytes(4, "big")
-        vr = header.vr(tag)
-        if vr == "SQ":
-            for one in header.items(tag):
-                yield b"("
-                yield from _parts(one)
-                yield b")"
-        elif vr in _TEXTS:
-            yield header.text(tag).encode("utf-8", "surrogatepass")
-        else:
-            yield header.raw(tag).rstrip(b"\0")
+    return digest_of(header, REPLACED)

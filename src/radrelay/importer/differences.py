@@ -6,14 +6,15 @@ In: an object's header before and after. Out: rows in the order of the data set;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.header import Header
 from radrelay.dicom.reidentify import ORIGINAL_ATTRIBUTES
-from radrelay.importer.reconciling import REPLACED
+from radrelay.importer.reconciling import COERCED_AT, REPLACED
 
 Kind = Literal["replaced", "added", "removed", "blanked"]
 Path = tuple[int, ...]
@@ -41,6 +42,14 @@ def differences(before: Header, after: Header) -> tuple[Difference, ...]:
         if was != becomes:
             found.append(Difference(path, keyword_of(path[-1]), _kind(was, becomes), was or "", becomes or ""))
     return tuple(found)
+
+
+def summed(changed: Iterable[tuple[Header, Header]]) -> tuple[tuple[Difference, int], ...]:
+    """Return what changes in several objects, each difference once with the number of objects that it is in."""
+    counts = Counter(
+        one for before, after in changed for one in differences(before, after) if one.path != (COERCED_AT,)
+    )
+    return tuple(sorted(counts.items(), key=lambda pair: (pair[0].path, pair[0].before, pair[0].after)))
 
 
 def _kind(was: str | None, becomes: str | None) -> Kind:

@@ -24,6 +24,7 @@ from radrelay.dicom.rewrite import NewElement, Rules, element_header, item
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.dicom.values import parse_date
 from radrelay.dicom.writing import pad
+from radrelay.importer.digests import digest_of
 
 SYSTEM = "Radrelay"
 CHARACTER_SET, COERCED_AT = 0x00080005, 0x00080015
@@ -117,7 +118,16 @@ def reconcile(data_set: Buffer, ts: str, wanted: Wanted, source: str, at: dateti
         return None
     values[COERCED_AT] = f"{at.astimezone(UTC):%Y%m%d%H%M%S.%f}+0000"
     change = Modification(at, SYSTEM, plain_ascii(source), "COERCE")
-    return reidentify(data_set, ts, values, change, sequences)
+    made = reidentify(data_set, ts, values, change, sequences)
+    _require_done(header, parse(*made), wanted)
+    return made
+
+
+def _require_done(before: Header, after: Header, wanted: Wanted) -> None:
+    """Raise `NotWritable` unless an object says what it should and, beyond that, what it said: some are broken."""
+    lacks = _values(after, wanted) or _sequences(after, wanted).there
+    if lacks or digest_of(before, REPLACED) != digest_of(after, REPLACED):
+        raise NotWritable("The object is broken: it cannot be written anew under the local patient.")
 
 
 def front_length(header: Header) -> int | None:

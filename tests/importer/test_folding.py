@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,3 +105,12 @@ def test_a_name_is_its_own_in_any_case(name: str) -> None:
     if name.isascii() and found.degree == "same":
         assert compare(name, name.upper()).degree == "same"
         assert compare(name.lower(), name.upper()).degree == "same"
+
+
+def test_names_made_to_take_long_do_not() -> None:
+    hostile = [f"{'a ' * count}{end}^{'mue ' * count}" for count in (23, 2000) for end in "bc"]
+    began = process_time()
+    assert compare(hostile[0], hostile[1]).degree != "same"
+    assert compare(hostile[2], hostile[3]).degree != "same"
+    assert compare(hostile[2], hostile[2].upper()).degree == "same"
+    assert process_time() - began < 1

@@ -13,6 +13,7 @@ from datetime import date
 
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.header import Header
+from radrelay.dicom.index import bounded
 from radrelay.importer.digests import digest_of
 from radrelay.importer.reconciling import REPLACED
 
@@ -37,11 +38,11 @@ class Person:
     def of(cls, header: Header) -> Person:
         """Return whom an object names."""
         return cls(
-            header.person_name(0x00100010),
-            header.text(0x00100020),
-            header.text(0x00100021),
+            bounded(header.person_name(0x00100010), 400),
+            bounded(header.text(0x00100020), 64),
+            bounded(header.text(0x00100021), 64),
             header.date(0x00100030),
-            header.text(0x00100040).upper(),
+            header.text(0x00100040)[:16].upper(),
         )
 
     @property
@@ -80,16 +81,16 @@ class ArrivedObject:
         """Return what a header tells; `digest` and `pixels` are of the bytes that it was read from."""
         return cls(
             file=file,
-            sop_uid=header.text(0x00080018),
-            sop_class=header.text(0x00080016),
-            series_uid=header.text(0x0020000E),
-            study_uid=header.text(0x0020000D),
+            sop_uid=header.text(0x00080018)[:64],
+            sop_class=header.text(0x00080016)[:64],
+            series_uid=header.text(0x0020000E)[:64],
+            study_uid=header.text(0x0020000D)[:64],
             person=Person.of(header),
             transfer_syntax=header.transfer_syntax.uid,
-            modality=header.text(0x00080060),
+            modality=header.text(0x00080060)[:16],
             study_date=header.date(0x00080020),
-            description=header.text(0x00081030),
-            accession=header.text(0x00080050),
+            description=bounded(header.text(0x00081030), 1000),
+            accession=bounded(header.text(0x00080050), 64),
             digest=digest,
             pixels=pixels,
             header=header_digest(header),

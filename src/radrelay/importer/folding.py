@@ -42,6 +42,9 @@ _UMLAUT_SPELT = re.compile(r"(?:(?<=[bcdfghjklmnprstvwxyz])|^)([aou])e(?!l$)")
 MOST_FORMS = 64
 """More ways to write a name in one word are not tried."""
 
+MOST_WORDS = 24
+"""Of longer names only those whose words come in one order are alike."""
+
 Word = frozenset[str]
 """A word in the forms that it may be written in, folded."""
 
@@ -224,12 +227,22 @@ def _covers(short: Sequence[Word], long: Sequence[Word], *, exact: bool, initial
     """Say whether each word of `short` has one of its own in `long`, and if `exact` none is left."""
     if not short or len(short) > len(long) or (exact and len(short) != len(long)):
         return not short and not long
-    first, *rest = short
-    return any(
-        (first & word or (initials and _begins(first, word)))
-        and (not rest or _covers(rest, [*long[:at], *long[at + 1 :]], exact=exact, initials=initials))
-        for at, word in enumerate(long)
-    )
+    if len(long) > MOST_WORDS:
+        return all(mine & theirs for mine, theirs in zip(short, long, strict=False))
+    taken: dict[int, int] = {}
+
+    def find(at: int, tried: set[int]) -> bool:
+        """Give a word of `short` one of `long`, another one to whoever has it (Kuhn's augmenting paths)."""
+        for place, word in enumerate(long):
+            if place in tried or not (short[at] & word or (initials and _begins(short[at], word))):
+                continue
+            tried.add(place)
+            if place not in taken or find(taken[place], tried):
+                taken[place] = at
+                return True
+        return False
+
+    return all(find(at, set()) for at in range(len(short)))
 
 
 def _begins(one: Word, other: Word) -> bool:

@@ -17,7 +17,7 @@ GROUP = "="
 FIRST_WIDE = 0x2E80  # CJK radicals: from here on scripts write words without spaces between them
 MOST_REPRESENTATIONS = 3  # alphabetic, ideographic, phonetic
 _UMLAUTS = re.compile("(?<=[aou])e")
-_TITLES = frozenset(["dr", "prof", "med", "dent", "phd", "md", "mr", "mrs", "ms", "miss", "herr", "frau"])
+TITLES = frozenset(["dr", "prof", "med", "dent", "phd", "md", "mr", "mrs", "ms", "miss", "herr", "frau"])
 
 
 @lru_cache(maxsize=4096)
@@ -85,7 +85,7 @@ def _family_and_given(group: str) -> tuple[str, str]:
 def _without_titles(folded: str) -> str:
     """Return a component without titles that stand in it instead of in the prefix; one of titles alone stays."""
     words = folded.split()
-    kept = [word for word in words if word not in _TITLES]
+    kept = [word for word in words if word not in TITLES]
     return _UMLAUTS.sub("", " ".join(kept or words))
 
 

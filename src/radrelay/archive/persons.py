@@ -112,7 +112,7 @@ def compare_names(one: str, other: str) -> Names:
 
 def _script(name: tuple[str, str]) -> str:
     """Return the script that a spelling begins in, as Unicode names it."""
-    letter = next((one for one in "".join(name) if one.isalpha()), "")
+    letter = next((one for one in "".join(name) if one.isalpha()), "0")  # some names are numbers alone
     return unicodedata.name(letter, "").partition(" ")[0]
 
 

@@ -18,17 +18,18 @@ from radrelay.dicom.syntaxes import syntax_of
 MAX_BYTES = 64 << 20
 MAX_FILES = 200_000
 _RECORDS, _NEXT, _LOWER, _TYPE = 0x00041220, 0x00041400, 0x00041420, 0x00041430
-_FILE_ID, _SOP_UID = 0x00041500, 0x00041511
+_FILE_ID, _SOP_UID, _STUDY_UID = 0x00041500, 0x00041511, 0x0020000D
 
 
 @dataclass(frozen=True, slots=True)
 class DiscFile:
-    """A file that the directory names: its file ID as a path, and where it belongs in words."""
+    """A file that the directory names: its file ID as a path, and where it belongs in words and by its study's UID."""
 
     path: str
     sop_uid: str
     kind: str
     belongs_to: str
+    study_uid: str = ""
 
 
 def read_directory(file: Buffer) -> list[DiscFile]:
@@ -73,12 +74,15 @@ def _files(records: list[Header], parents: dict[int, int]) -> Iterator[DiscFile]
         path = "/".join(part for part in record.texts(_FILE_ID) if part)
         if not path:
             continue
-        words, at, seen = [], parents.get(number), {number}
+        words, study_uid, at, seen = [], "", parents.get(number), {number}
         while at is not None and at not in seen:
             seen.add(at)
             words.append(_words(records[at]))
+            if records[at].text(_TYPE) == "STUDY":
+                study_uid = records[at].text(_STUDY_UID)[:64]
             at = parents.get(at)
-        yield DiscFile(path, record.text(_SOP_UID)[:64], record.text(_TYPE)[:16], "; ".join(filter(None, words)))
+        told = "; ".join(filter(None, words))
+        yield DiscFile(path, record.text(_SOP_UID)[:64], record.text(_TYPE)[:16], told, study_uid)
 
 
 def _words(record: Header) -> str:

@@ -155,7 +155,7 @@ def picture_files(data: Buffer, study: StudyContext, placing: Placing) -> list[b
         place = Placing(
             placing.made_at,
             placing.series_uid,
-            placing.sop_uid if index == 0 else new_uid(),
+            placing.sop_uid if index == 0 else writing.derived_uid(placing.sop_uid, index),
             placing.series_number,
             placing.instance_number + index,
             placing.title,

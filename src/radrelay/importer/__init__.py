@@ -1,7 +1,7 @@
-"""The importer: what a sheet of paper leads to, fetched from another institution's portal.
+"""The importer: studies fetched from other institutions' portals, looked at, matched with a patient of this house, filed.
 
-`outgoing` is the only way out: it judges each address before it connects, keeps to limits, and names what goes wrong.
-`connectors` know the portals' languages; `dlx` holds the contract of DICOM Link Exchange, a provider that can be told
-to fail, and the kit that tests providers. Nothing here keeps anything: what is fetched goes into the sink of whoever
-asks.
+judging, line, going_out, outgoing, downloading, contents    the way out, guarded
+connectors, recognising, dlx                                 the languages of portals
+gathering, parting, folding, matching, findings, checking    what arrived, whose it is
+reconciling, duplicates, papers                              what is filed of it, and as what
 """

@@ -1,0 +1,263 @@
+"""Whether two person names may name one person: *same*, *compatible* or *other*, and why.
+
+In: two names as DICOM writes them (PS3.5 6.2.1), or as people type them. Same are names that differ in case, accents,
+umlauts (ä = ae = a), ß, titles, hyphens, and the order of their words; compatible are those that a person has to look
+at: a middle name more, initials, half of a double name, another script or a slip. Folding is that of
+`radrelay.dicom.names`, slips are told by `radrelay.archive.persons`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from radrelay.archive.folding import GROUP, MOST_REPRESENTATIONS, TITLES
+from radrelay.archive.persons import compare_names
+from radrelay.dicom.names import fold, spellings
+from radrelay.importer.transliteration import evened, latin_spellings
+
+Degree = Literal["same", "compatible", "other"]
+Reason = Literal[
+    "identical", "spelling", "double-name", "order",
+    "middle-names", "initials", "given-unsaid", "part-of-double-name", "slip", "transliteration", "scripts",
+    "representations", "unsaid",
+    "family-name", "names",
+]  # fmt: skip
+"""Why: the first four are of the same, `family-name` (the given name is the same) and `names` of others."""
+
+_DEGREES: tuple[Degree, ...] = ("same", "compatible", "other")
+_RANKS: tuple[Reason, ...] = ("identical", "spelling", "double-name", "order")
+_ALSO_TITLES = frozenset(
+    ["dres", "mult", "habil", "ing", "dipl", "mag", "msc", "bsc", "mba", "rer", "nat", "hc", "fr", "hr", "pd", "priv",
+     "doz", "mme", "mlle", "sir", "dame", "jr", "sr"]
+)  # fmt: skip
+_WORDS = re.compile(r"[\s,;.\-_/‐-―・·]+")
+_UMLAUT_SPELT = re.compile(r"(?:(?<=[bcdfghjklmnprstvwxyz])|^)([aou])e(?!l$)")
+"""ae, oe and ue that may stand for an umlaut: not in Bauer, Neuer, Quentin, nor at the end of Michael and Manuel."""
+
+MOST_FORMS = 64
+"""More ways to write a name in one word are not tried."""
+
+MOST_WORDS = 24
+"""Of longer names only those whose words come in one order are alike."""
+
+Word = frozenset[str]
+"""A word in the forms that it may be written in, folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameVerdict:
+    """How two names go together, and why."""
+
+    degree: Degree
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """One representation of a name: its script, its words, and both as one text each."""
+
+    script: str
+    family: tuple[Word, ...]
+    given: tuple[Word, ...]
+    text: str
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        return self.family + self.given
+
+
+@lru_cache(maxsize=8192)
+def compare(one: str, other: str) -> NameVerdict:
+    """Return how two names go together, over all their representations of one script."""
+    mine, theirs = _representations(one), _representations(other)
+    if not mine or not theirs:
+        return NameVerdict("compatible", "unsaid")
+    if one.strip() == other.strip():
+        return NameVerdict("same", "identical")
+    found = [*_best(mine, theirs), *_best(theirs, mine)]
+    return _together(found) if found else _across(mine, theirs)
+
+
+def are_same(one: str, other: str) -> bool:
+    """Say whether two names that both say something are the same after folding."""
+    return compare(one, other).degree == "same"
+
+
+def _best(mine: Sequence[_Name], theirs: Sequence[_Name]) -> list[NameVerdict]:
+    """Return how each representation goes together with the one of its script that it fits best."""
+    found = []
+    for one in mine:
+        met = [_compare(one, other) for other in theirs if other.script == one.script]
+        if met:
+            found.append(min(met, key=lambda verdict: (_DEGREES.index(verdict.degree), verdict.reason)))
+    return found
+
+
+def _together(found: Sequence[NameVerdict]) -> NameVerdict:
+    """Return what the verdicts on several representations come to: all have to be the same."""
+    degrees = {one.degree for one in found}
+    if degrees == {"same"}:
+        return NameVerdict("same", max((one.reason for one in found), key=_RANKS.index))
+    if len(degrees) > 1:
+        return NameVerdict("compatible", "representations")
+    reasons = sorted(one.reason for one in found)
+    return NameVerdict(found[0].degree, reasons[0])
+
+
+def _representations(name: str) -> tuple[_Name, ...]:
+    found = (_representation(group) for group in name.split(GROUP)[:MOST_REPRESENTATIONS])
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def _representation(group: str) -> _Name | None:
+    components = unicodedata.normalize("NFC", group).strip().split("^")
+    if len(components) == 1:
+        family, _, given = components[0].partition(",")
+        components = [family, given]
+    family, given, middle, prefix, _ = [*components[:5], "", "", "", "", ""][:5]
+    told = _words(f"{prefix} {family}"), _words(f"{given} {middle}")
+    if not any(told):
+        return None
+    text = f"{family}^{given} {middle}".strip("^ ")
+    return _Name(_script(fold(text or prefix)), *told, text)
+
+
+@lru_cache(maxsize=8192)
+def _words(component: str) -> tuple[Word, ...]:
+    """Return a component's words without titles; one of titles alone has none."""
+    words = [_forms(word) for word in _WORDS.split(component) if word]
+    return tuple(word for word in words if word and word.isdisjoint(TITLES | _ALSO_TITLES))
+
+
+def _forms(word: str) -> Word:
+    forms = {form.replace(" ", "") for form in spellings(word)}
+    plain = fold(word).replace(" ", "")
+    return frozenset(form for form in {*forms, _UMLAUT_SPELT.sub(r"\1", plain)} if form)
+
+
+def _script(text: str) -> str:
+    letter = next((one for one in text if one.isalpha()), "0")
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def _compare(one: _Name, other: _Name) -> NameVerdict:
+    """Return how two names of one script go together."""
+    same = _same(one, other)
+    if same is not None:
+        return NameVerdict("same", same)
+    compatible = _compatible(one, other)
+    if compatible is not None:
+        return NameVerdict("compatible", compatible)
+    near = compare_names(one.text, other.text)
+    if near in ("agree", "near"):
+        return NameVerdict("compatible", "slip")
+    shared = one.given and other.given and (_alike(one.given, other.given) or _part(one.given, other.given))
+    return NameVerdict("other", "family-name" if shared else "names")
+
+
+def _same(one: _Name, other: _Name) -> Reason | None:
+    if _alike(one.family, other.family) and _alike(one.given, other.given):
+        in_order = len(one.words) == len(other.words) and all(
+            mine & theirs for mine, theirs in zip(one.words, other.words, strict=True)
+        )
+        return "spelling" if in_order else "double-name"
+    if _alike(one.words, other.words):
+        return "order"
+    return None
+
+
+def _compatible(one: _Name, other: _Name) -> Reason | None:
+    found = _parts(one, other)
+    if found is not None:
+        return found
+    if _parts(one, _turned(other)) is not None or _parts(_turned(one), other) is not None:
+        return _part(one.words, other.words) or "part-of-double-name"
+    return _part(one.words, other.words) if min(len(one.words), len(other.words)) > 1 else None
+
+
+def _turned(name: _Name) -> _Name:
+    return _Name(name.script, name.given, name.family, name.text)
+
+
+def _parts(one: _Name, other: _Name) -> Reason | None:
+    """Return how family and given name, each for itself, are parts of the other's."""
+    if not (one.family and other.family):
+        return None
+    families = _alike(one.family, other.family)
+    if not families and not _part(one.family, other.family):
+        return None
+    if not one.given or not other.given:
+        return "given-unsaid" if families else "part-of-double-name"
+    if _alike(one.given, other.given):
+        return "part-of-double-name"
+    given = _part(one.given, other.given)
+    return given if given is None or families else "part-of-double-name"
+
+
+def _alike(one: Sequence[Word], other: Sequence[Word]) -> bool:
+    """Say whether both are the same words in any order, or the same letters run together."""
+    return _covers(one, other, exact=True) or bool(_run_together(one) & _run_together(other))
+
+
+def _run_together(words: Sequence[Word]) -> frozenset[str]:
+    """Return the words as one: Karl-Heinz is Karlheinz, and O Neill is ONeill."""
+    joined = frozenset(("",))
+    for word in words:
+        joined = frozenset(start + form for start in joined for form in word)
+        if len(joined) > MOST_FORMS:
+            return frozenset()
+    return joined - {""}
+
+
+def _part(one: Sequence[Word], other: Sequence[Word]) -> Reason | None:
+    """Return how one is a part of the other: words are left out, or begin only."""
+    short, long = sorted((one, other), key=len)
+    if _covers(short, long, exact=False):
+        return "middle-names"
+    initials = _covers(short, long, exact=False, initials=True)
+    return "initials" if initials else None
+
+
+def _covers(short: Sequence[Word], long: Sequence[Word], *, exact: bool, initials: bool = False) -> bool:
+    """Say whether each word of `short` has one of its own in `long`, and if `exact` none is left."""
+    if not short or len(short) > len(long) or (exact and len(short) != len(long)):
+        return not short and not long
+    if len(long) > MOST_WORDS:
+        return all(mine & theirs for mine, theirs in zip(short, long, strict=False))
+    taken: dict[int, int] = {}
+
+    def find(at: int, tried: set[int]) -> bool:
+        """Give a word of `short` one of `long`, another one to whoever has it (Kuhn's augmenting paths)."""
+        for place, word in enumerate(long):
+            if place in tried or not (short[at] & word or (initials and _begins(short[at], word))):
+                continue
+            tried.add(place)
+            if place not in taken or find(taken[place], tried):
+                taken[place] = at
+                return True
+        return False
+
+    return all(find(at, set()) for at in range(len(short)))
+
+
+def _begins(one: Word, other: Word) -> bool:
+    """Say whether either is the other's initial."""
+    return any(len(min(a, b, key=len)) == 1 and a[0] == b[0] for a in one for b in other)
+
+
+def _across(mine: Sequence[_Name], theirs: Sequence[_Name]) -> NameVerdict:
+    """Return how names of different scripts go together: Cyrillic ones in the ways that they are written in Latin."""
+    told = {one.script: one for one in (*theirs, *mine)}
+    if "LATIN" not in told or "CYRILLIC" not in told:
+        return NameVerdict("compatible", "scripts")
+    latin = _representation(evened(told["LATIN"].text))
+    for spelt in latin_spellings(told["CYRILLIC"].text):
+        tried = _representation(spelt)
+        if latin is not None and tried is not None and _compare(latin, tried).degree != "other":
+            return NameVerdict("compatible", "transliteration")
+    return NameVerdict("other", "names")

@@ -1,0 +1,146 @@
+"""Every file of a parcel looked at once: objects, papers, hints, and what cannot be read.
+
+In: files by their paths in the parcel, each opened when its turn comes. Out: what arrived, to be parted, matched and
+judged. Nothing is executed or unpacked; a file is told by its bytes, DICOMDIR and XDM metadata are hints. Of an object
+only the header stands in memory, its pixel data pass by. Programs, web pages and the files of operating systems are
+left without a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+from radrelay.dicom.disc_directory import MAX_BYTES as MAX_DIRECTORY_BYTES
+from radrelay.dicom.disc_directory import read_directory
+from radrelay.dicom.errors import Malformed, Unidentified
+from radrelay.dicom.header import Header, parse
+from radrelay.dicom.part10 import parse_preamble
+from radrelay.dicom.syntaxes import syntax_of
+from radrelay.dicom.walk import survey
+from radrelay.importer import promises, xdm
+from radrelay.importer.arrived import ArrivedObject
+from radrelay.importer.findings import Parcel
+from radrelay.importer.papers import kind_of
+from radrelay.importer.parting import part
+from radrelay.importer.promises import Promise
+from radrelay.importer.xdm import XdmDocument
+from radrelay.intake.file_kinds import PREFIX_BYTES, Kind, sniff
+
+WINDOWS = (256 << 10, 4 << 20, 64 << 20)
+"""So much of an object is read until its pixel data begin."""
+MOST_WHOLE = 256 << 20
+"""Larger ones without pixel data, or deflated, are not looked at."""
+_CHUNK = 1 << 20
+_UNDEFINED = 0xFFFFFFFF
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
+_TAIL = 64 << 10
+_BROKEN = frozenset({"empty", "not-dicom", "other-archive"})
+
+
+class ParcelFile(Protocol):
+    """A file of a parcel."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102  # within the parcel, with slashes
+    @property
+    def size(self) -> int: ...  # noqa: D102  # in bytes
+    def open(self) -> BinaryIO:
+        """Open it for reading; whoever asks closes it."""
+        ...
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What a parcel holds: `documents` are those of XDM metadata with their folder, for `papers.place_of`."""
+
+    objects: list[ArrivedObject] = field(default_factory=list)
+    papers: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+    documents: list[tuple[str, XdmDocument]] = field(default_factory=list)
+
+    def parcel(self, listed: Iterable[Promise] | None = None) -> Parcel:
+        """Return it parted by people; `listed` is what a portal's list promised, none where there was no list."""
+        promised = (*self.promises, *(listed or ()))
+        papers = (*self.papers, *self.others)
+        return Parcel(part(self.objects), tuple(self.unreadable), papers, promised, listed is not None)
+
+
+def gather(files: Iterable[ParcelFile]) -> Gathered:
+    """Look at all files of a parcel, one after the other."""
+    found = Gathered()
+    for one in files:
+        try:
+            with one.open() as opened:
+                _look(found, one, opened)
+        except Malformed as error:
+            found.unreadable.append((one.path, error.message))
+    return found
+
+
+def _look(found: Gathered, file: ParcelFile, opened: BinaryIO) -> None:
+    prefix = opened.read(PREFIX_BYTES)
+    folder = file.path.replace("\\", "/").rpartition("/")[0]
+    kind = sniff(file.path, prefix)
+    if promises.metadata((file.path,)):
+        read = xdm.read_xdm(prefix + opened.read(xdm.MAX_BYTES + 1 - len(prefix)))
+        found.documents += [(folder, one) for one in read]
+        found.promises += promises.of_xdm(read, folder)
+    elif kind.kind is Kind.DIRECTORY:
+        directory = read_directory(prefix + opened.read(MAX_DIRECTORY_BYTES - len(prefix)))
+        found.promises += promises.of_directory(directory, folder)
+    elif kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
+        found.objects.append(read_object(file.path, file.size, opened, prefix))
+    elif kind_of(file.path, prefix) is not None:
+        found.papers.append(file.path)
+    elif kind.kind is Kind.ATTACHMENT:
+        found.others.append(file.path)
+    elif kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:
+        found.unreadable.append((file.path, kind.text or "An archive within the parcel is not opened here."))
+
+
+def read_object(path: str, size: int, opened: BinaryIO, prefix: bytes = b"") -> ArrivedObject:
+    """Return what an object tells, `prefix` having been read of it; raises `Malformed` for one that is cut off."""
+    prefix += opened.read(WINDOWS[0] - len(prefix))
+    head = parse_preamble(prefix)
+    data, total = prefix[head.dataset_offset :], size - head.dataset_offset
+    deflated = syntax_of(head.transfer_syntax_uid).deflated
+    header = _parsed(data, head.transfer_syntax_uid, total)
+    for window in (*WINDOWS[1:], MOST_WHOLE):
+        if (header.bulk is not None and not deflated) or len(data) >= total:
+            break
+        data += opened.read(window - len(data))
+        header = _parsed(data, head.transfer_syntax_uid, total)
+    if len(data) < total and (header.bulk is None or deflated):
+        raise Malformed("The object's header is larger than what is looked at.")
+    with suppress(Unidentified):  # what has no identity is told as such, and set aside
+        survey(data, len(data), head.transfer_syntax_uid, total=total)
+    if header.bulk is None or deflated:
+        return ArrivedObject.whole(data, header, file=path)
+    return _passing(path, header, header.bulk, data, opened, total)
+
+
+def _parsed(data: bytes, ts: str, total: int) -> Header:
+    return parse(data, ts, truncated_ok=len(data) < total or not syntax_of(ts).deflated)
+
+
+def _passing(
+    path: str, header: Header, bulk: tuple[int, int, int], data: bytes, opened: BinaryIO, total: int
+) -> ArrivedObject:
+    """Let the rest of an object pass by its digests, and look at where it ends."""
+    _, at, length = bulk
+    whole, pixels = hashlib.sha256(data), hashlib.sha256(memoryview(data)[at:])
+    read, tail = len(data), data[-_TAIL:]
+    while chunk := opened.read(_CHUNK):
+        whole.update(chunk)
+        pixels.update(chunk)
+        read, tail = read + len(chunk), (tail + chunk)[-_TAIL:]
+    declared = 0 if length == _UNDEFINED else at + 8 + length
+    if read < total or declared > read or (length == _UNDEFINED and _SEQUENCE_END not in tail):
+        raise Malformed("The object is cut off within its pixel data.")
+    return ArrivedObject.of(header, file=path, digest=whole.hexdigest(), pixels=pixels.hexdigest())

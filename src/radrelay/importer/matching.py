@@ -1,0 +1,177 @@
+"""Whose a parcel's studies are here: proposed where nothing is open, else put side by side for a person to decide.
+
+In: somebody as the parcel names them, the birth date that was entered, and local patients that may be them: from the
+worklist, HL7, the PACS. Out: each compared attribute by attribute, and the one proposed: birth date in the header =
+entered = local, name the same after folding, no conflict of sex, and nobody else who may be meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from radrelay.importer.arrived import SEXES, Person
+from radrelay.importer.folding import NameVerdict, Reason, compare
+from radrelay.importer.parting import ArrivedPerson, contradict
+
+Origin = Literal["worklist", "hl7", "pacs", "archive"]
+Field = Literal["name", "birth-date", "sex", "patient-id"]
+Said = Literal["same", "compatible", "other", "unsaid"]
+Fit = Literal["fits", "perhaps", "not"]
+
+
+_NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
+"""What places here may write differently of one ID: one leaves out a second given name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A local patient as one place tells of them; `order` names an import order there, as that place knows it.
+
+    A place that names no issuer means the house's own, which is filled in before.
+    """
+
+    origin: Origin
+    person: Person
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One attribute side by side: in the parcel, as entered, here; how they go together, and of names why."""
+
+    field: Field
+    parcel: str
+    entered: str
+    local: str
+    verdict: Said
+    reason: Reason | Literal[""] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A local patient beside somebody in the parcel. `at_odds`: places here tell of them differently."""
+
+    person: Person
+    told: tuple[Candidate, ...]
+    rows: tuple[Row, ...]
+    fit: Fit
+    at_odds: bool
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Return where they are known."""
+        return tuple(sorted({one.origin for one in self.told}))
+
+    def row(self, field: Field) -> Row:
+        """Return one attribute's row."""
+        return next(one for one in self.rows if one.field == field)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Who somebody in the parcel may be here, the likeliest first, and who is proposed."""
+
+    compared: tuple[Compared, ...]
+    proposed: Compared | None
+
+
+def match(arrived: ArrivedPerson, entered: date | None, candidates: Iterable[Candidate]) -> Matched:
+    """Compare somebody in a parcel with local patients; one in a mixed study is never proposed anybody."""
+    compared = [_compared(arrived, entered, some) for some in _by_patient(candidates)]
+    order: tuple[Fit, ...] = ("fits", "perhaps", "not")
+    compared.sort(key=lambda one: (order.index(one.fit), one.person.name, one.person.issuer, one.person.patient_id))
+    possible = [one for one in compared if one.fit != "not"]
+    certain = len(possible) == 1 and possible[0].fit == "fits" and not arrived.mixed
+    return Matched(tuple(compared), possible[0] if certain else None)
+
+
+def _by_patient(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Return what places tell of each local patient; who has no ID here is nobody's neighbour."""
+    found: dict[tuple[object, ...], list[Candidate]] = {}
+    for one in candidates:
+        person = one.person
+        key = (
+            (person.issuer, person.patient_id)
+            if person.patient_id
+            else (person.name, person.birth_date, person.sex, "")
+        )
+        found.setdefault(key, []).append(one)
+    return list(found.values())
+
+
+def _compared(arrived: ArrivedPerson, entered: date | None, told: Sequence[Candidate]) -> Compared:
+    people = [one.person for one in told]
+    local = max(people, key=lambda one: one.said)
+    rows = (
+        _name(arrived, people),
+        _birth_date(arrived, entered, people),
+        _sex(arrived, people),
+        _patient_id(arrived.person, local),
+    )
+    at_odds = any(_at_odds(one, other) for one in people for other in people)
+    return Compared(local, tuple(told), rows, _fit(rows, local, at_odds=at_odds), at_odds)
+
+
+def _fit(rows: Sequence[Row], local: Person, *, at_odds: bool) -> Fit:
+    name, born, sex = rows[:3]
+    if born.verdict == "other" or sex.verdict == "other" or (name.verdict == "other" and name.reason == "names"):
+        return "not"
+    return "fits" if name.verdict == born.verdict == "same" and local.patient_id and not at_odds else "perhaps"
+
+
+def _name(arrived: ArrivedPerson, local: Sequence[Person]) -> Row:
+    """Compare every spelling of the parcel with the nearest one here: the weakest counts."""
+    spelt = sorted({one.name for one in arrived.people if one.name}) or [""]
+    here = sorted({one.name for one in local if one.name}) or [""]
+    nearest = [min((compare(mine, theirs) for theirs in here), key=_weakness) for mine in spelt]
+    weakest = max(nearest, key=_weakness)
+    verdict: Said = "unsaid" if weakest.reason == "unsaid" else weakest.degree
+    return Row("name", "; ".join(spelt), "", "; ".join(here), verdict, weakest.reason)
+
+
+def _weakness(found: NameVerdict) -> tuple[int, str]:
+    return ("same", "compatible", "other").index(found.degree), found.reason
+
+
+def _birth_date(arrived: ArrivedPerson, entered: date | None, local: Sequence[Person]) -> Row:
+    parcel, here = {one.birth_date for one in arrived.people} - {None}, {one.birth_date for one in local} - {None}
+    days = parcel | here | ({entered} - {None})
+    verdict: Said = "other" if len(days) > 1 else "same" if parcel and here and entered else "unsaid"
+    return Row("birth-date", _days(parcel), _days({entered}), _days(here), verdict)
+
+
+def _sex(arrived: ArrivedPerson, local: Sequence[Person]) -> Row:
+    parcel, here = {one.sex for one in arrived.people} - {""}, {one.sex for one in local} - {""}
+    both = parcel | here
+    if set(SEXES) <= both:
+        verdict: Said = "other"
+    elif parcel and here:
+        verdict = "same" if len(both) == 1 else "compatible"
+    else:
+        verdict = "unsaid"
+    return Row("sex", "; ".join(sorted(parcel)), "", "; ".join(sorted(here)), verdict)
+
+
+def _patient_id(parcel: Person, local: Person) -> Row:
+    """Say whether the parcel's ID is one of here; another one is what is expected of another house."""
+    mine, theirs = (f"{one.patient_id} ({one.issuer})" if one.issuer else one.patient_id for one in (parcel, local))
+    if not parcel.patient_id or not local.patient_id:
+        verdict: Said = "unsaid"
+    elif parcel.patient_id != local.patient_id or (parcel.issuer and local.issuer and parcel.issuer != local.issuer):
+        verdict = "other"
+    else:
+        verdict = "same" if parcel.issuer == local.issuer else "compatible"
+    return Row("patient-id", mine, "", theirs, verdict)
+
+
+def _at_odds(one: Person, other: Person) -> bool:
+    """Say whether two places tell of a local patient what cannot both be so."""
+    names = compare(one.name, other.name)
+    return contradict(one, other) or (names.degree != "same" and names.reason not in _NO_ODDS)
+
+
+def _days(days: Iterable[date | None]) -> str:
+    return "; ".join(f"{day:%Y%m%d}" for day in sorted(day for day in days if day is not None))

@@ -1,0 +1,233 @@
+"""Whose a parcel is: its people parted, each matched with who is known here, and what that comes to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radrelay.errors import TooLarge
+from radrelay.importer.arrived import ArrivedObject, Person
+from radrelay.importer.duplicates import Decision
+from radrelay.importer.findings import Finding, Local, Parcel, of_parcel, of_person, worst
+from radrelay.importer.folding import compare
+from radrelay.importer.matching import Candidate, Matched, match
+from radrelay.importer.parting import ArrivedPerson, agree, part
+from radrelay.importer.promises import Promise
+
+BORN, LATER = date(1970, 2, 3), date(1980, 1, 1)
+ANNA = Person("Müller^Anna", "X1", "FERN", BORN, "F")
+BERND = Person("Schmidt^Bernd", "X2", "FERN", LATER, "M")
+HERE = Person("MUELLER^ANNA", "4711", "KH", BORN, "F")
+
+
+def came(person: Person = ANNA, study: str = "1.1", number: int = 1, **facts: str) -> ArrivedObject:
+    return ArrivedObject(f"{study}/{number}", f"{study}.{number}", "1.2.840.10008.5.1.4.1.1.2", f"{study}.0", study,
+                         person, **{"digest": f"{study}/{number}/{person}", **facts})  # type: ignore[arg-type]  # fmt: skip
+
+
+def one_person(*objects: ArrivedObject) -> ArrivedPerson:
+    (found,) = part(objects)
+    return found
+
+
+def known(*people: Person) -> list[Candidate]:
+    return [Candidate("pacs", one) for one in people]
+
+
+def codes(findings: tuple[Finding, ...], level: str) -> set[str]:
+    return {one.code for one in findings if one.level == level}
+
+
+def test_each_person_of_a_parcel_stands_for_themselves() -> None:
+    anna, bernd = part([came(BERND, "2.1"), came(study="1.1"), came(study="1.2"), came(replace(BERND, sex=""), "2.2")])
+    assert (anna.person, [one.study_uid for one in anna.studies]) == (ANNA, ["1.1", "1.2"])
+    assert (bernd.person, [one.study_uid for one in bernd.studies]) == (BERND, ["2.1", "2.2"])
+    assert not anna.mixed
+    assert not bernd.mixed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ANNA, name="MUELLER^ANNA"), replace(ANNA, name="Müller^Anna^Maria"), replace(ANNA, issuer=""),
+        replace(ANNA, birth_date=None), replace(ANNA, sex="O"),
+        replace(ANNA, patient_id="", issuer="", birth_date=None),
+        replace(ANNA, name=""), Person(),
+    ],
+)  # fmt: skip
+def test_headers_of_a_study_may_say_less_or_write_a_name_otherwise(other: Person) -> None:
+    found = one_person(came(other, number=1), came(number=2))
+    assert found.person.name in (ANNA.name, other.name)
+    assert len(found.studies[0].objects) == 2
+    assert not found.mixed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BERND, replace(ANNA, birth_date=LATER), replace(ANNA, sex="M"), replace(ANNA, name="Müller^Berta"),
+        replace(ANNA, patient_id="X9"), replace(ANNA, issuer="OTHER"),
+        replace(ANNA, patient_id="", name="Müller^Anna^Maria"), replace(ANNA, birth_date=None, name="Meyer^Anna"),
+    ],
+)  # fmt: skip
+def test_a_study_whose_headers_contradict_each_other_is_parted_and_nobody_is_proposed(other: Person) -> None:
+    people = part([came(other, number=1), came(number=2), came(number=3)])
+    assert sorted(len(one.studies[0].objects) for one in people) == [1, 2]
+    assert all(one.mixed for one in people)
+    for number, one in enumerate(people):
+        matched = match(one, BORN, known(HERE))
+        assert matched.proposed is None
+        assert "study-mixed" in codes(of_person(number, one, BORN, Local(matched)), "stop")
+
+
+def test_what_names_nobody_is_of_neither_of_two() -> None:
+    people = part([came(number=1), came(BERND, number=2), came(Person(), number=3)])
+    assert [len(one.studies[0].objects) for one in people] == [1, 1, 1]
+
+
+def test_two_houses_ids_of_one_name_stay_two_people() -> None:
+    people = part([came(), came(replace(ANNA, patient_id="Y7", issuer="NAH"), "3.1")])
+    assert len(people) == 2
+    assert {"several-people", "perhaps-one-person"} == codes(of_parcel(Parcel(people)), "look")
+
+
+def test_a_parcel_of_thousands_of_people_is_refused_at_once() -> None:
+    with pytest.raises(TooLarge):
+        part([came(replace(ANNA, patient_id=str(number)), f"1.{number}") for number in range(1001)])
+
+
+PEOPLE = [
+    Person(*said) for said in product(("Müller^Anna", "MUELLER^ANNA^M", "", "Schmidt^B"), ("X", ""), ("", "I"),
+                                      (BORN, LATER, None), ("F", "M", ""))
+]  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from("12")), min_size=1, max_size=7), st.randoms())
+def test_nobody_is_mixed_with_another_in_whatever_order_files_come(
+    drawn: list[tuple[Person, str]], any_way: object
+) -> None:
+    objects = [came(person, study, number) for number, (person, study) in enumerate(drawn)]
+    found = part(objects)
+    turned = list(objects)
+    any_way.shuffle(turned)  # type: ignore[attr-defined]
+    assert part(turned) == found
+    placed = [one for person in found for study in person.studies for one in study.objects]
+    assert sorted(one.file for one in placed) == sorted(one.file for one in objects)
+    for person in found:
+        assert len({one.birth_date for one in person.people} - {None}) <= 1
+        assert not {"F", "M"} <= {one.sex for one in person.people}
+        for study in person.studies:
+            assert all(agree(a, b, in_one_study=True) for a in study.people for b in study.people if a != b)
+
+
+def test_who_agrees_in_all_and_is_the_only_one_is_proposed() -> None:
+    told = [Candidate("worklist", HERE, "order-1"), Candidate("hl7", replace(HERE, sex="")), Candidate("pacs", HERE)]
+    found = match(one_person(came()), BORN, [*told, *known(replace(HERE, name="Meier^Zoe", patient_id="4712"))])
+    assert found.proposed is not None
+    assert found.proposed.person == HERE
+    assert found.proposed.origins == ("hl7", "pacs", "worklist")
+    assert [one.order for one in found.proposed.told if one.order] == ["order-1"]
+    assert found.proposed.row("name").reason == "spelling"
+    assert [one.fit for one in found.compared] == ["fits", "not"]
+    findings = of_person(0, one_person(came()), BORN, Local(found))
+    assert worst(findings) == "passed"
+
+
+def test_one_place_here_may_leave_out_a_second_given_name() -> None:
+    found = match(one_person(came()), BORN, known(HERE, replace(HERE, name="Müller^Anna^Maria")))
+    assert found.proposed is not None
+    assert not found.proposed.at_odds
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PEOPLE), st.lists(st.sampled_from(PEOPLE), max_size=4), st.sampled_from([BORN, LATER, None]))
+def test_nobody_is_proposed_of_whom_anything_is_open(person: Person, here: list[Person], entered: date | None) -> None:
+    found = match(one_person(came(person)), entered, known(*here))
+    assert {one for compared in found.compared for one in compared.told} == set(known(*here))
+    if found.proposed is None:
+        return
+    assert person.birth_date == entered == found.proposed.person.birth_date is not None
+    for one in here:
+        ours = (one.issuer, one.patient_id) == (found.proposed.person.issuer, found.proposed.person.patient_id)
+        names = compare(person.name, one.name)
+        assert ours or {one.sex, person.sex} == {"F", "M"} or one.birth_date == LATER != entered or (
+            one.birth_date == BORN != entered or names.degree == "other"
+        )  # fmt: skip
+        assert not ours or {one.sex, person.sex} != {"F", "M"}
+    assert any(compare(person.name, one.name).degree == "same" for one in here)
+
+
+@pytest.mark.parametrize(
+    ("entered", "here", "level", "code"),
+    [
+        (None, [HERE], "look", "birth-date-unsaid"),
+        (LATER, [HERE], "stop", "birth-date-differs"),
+        (BORN, [], "look", "nobody-here"),
+        (BORN, [HERE, replace(HERE, patient_id="4712")], "look", "several-fit"),
+        (BORN, [HERE, replace(HERE, patient_id="4712", name="Müller^Anna^Maria")], "look", "several-fit"),
+        (BORN, [replace(HERE, name="Müller^Anna^Maria")], "look", "name-compatible"),
+        (BORN, [replace(HERE, name="Meier^Anna")], "look", "name-other"),
+        (BORN, [replace(HERE, name="Meier^Zoe")], "stop", "nobody-fits"),
+        (BORN, [replace(HERE, birth_date=LATER)], "stop", "nobody-fits"),
+        (BORN, [replace(HERE, birth_date=None)], "look", "birth-date-unsaid"),
+        (BORN, [replace(HERE, sex="M")], "stop", "nobody-fits"),
+        (BORN, [HERE, replace(HERE, name="Müller^Anne")], "look", "told-differently-here"),
+        (BORN, [replace(HERE, patient_id="")], "look", "no-id-here"),
+    ],
+)
+def test_all_else_is_for_a_person_to_decide_or_stops(
+    entered: date | None, here: list[Person], level: str, code: str
+) -> None:
+    arrived = one_person(came())
+    found = match(arrived, entered, known(*here))
+    assert found.proposed is None
+    findings = of_person(0, arrived, entered, Local(found))
+    assert code in codes(findings, level)
+    assert worst(findings) == level
+
+
+def test_who_is_named_nowhere_is_stopped() -> None:
+    arrived = one_person(came(Person()))
+    assert codes(of_person(0, arrived, BORN, Local(Matched((), None))), "stop") == {"nobody-named"}
+
+
+def test_what_was_promised_is_counted() -> None:
+    people = part([came(number=1), came(number=2), came(study="1.2")])
+
+    def found(*promises: Promise, **facts: object) -> set[tuple[str, str]]:
+        parcel = Parcel(people, promises=promises, **facts)  # type: ignore[arg-type]
+        return {(one.level, one.code) for one in of_parcel(parcel)}
+
+    assert found(Promise("list", "1.1", 2), Promise("list", "1.2", 1)) == {("passed", "complete")}
+    assert found(Promise("list", "1.1", 3), Promise("list", "1.2", 1)) >= {("look", "fewer-than-promised")}
+    assert found(Promise("list", "1.1", 1)) == {("look", "more-than-promised"), ("look", "study-not-promised")}
+    assert ("look", "study-missing") in found(Promise("list", "9.9", 4))
+    uids = frozenset({"1.1.1", "1.1.2", "1.1.3"})
+    assert ("look", "files-missing") in found(Promise("dicomdir", "1.1", 3, uids))
+    assert ("passed", "complete") in found(Promise("dicomdir", "1.1", 2, uids - {"1.1.3"}))
+    assert ("look", "files-missing") in found(Promise("xdm", paths=frozenset({"doc/a.pdf"})))
+    assert ("passed", "complete") in found(Promise("xdm", paths=frozenset({"doc/a.pdf"})), papers=("IHE/DOC/A.PDF",))
+    assert ("stop", "promised-of-another") in found(Promise("list", "1.1", 2, person=BERND))
+    assert ("look", "unreadable") in found(unreadable=(("x", "cut off"),))
+
+
+def test_a_parcel_with_nothing_in_it_stops() -> None:
+    assert codes(of_parcel(Parcel(())), "stop") == {"parcel-empty"}
+    assert codes(of_parcel(Parcel((), papers=("a.pdf",))), "stop") == {"papers-alone"}
+    assert codes(of_parcel(Parcel((), listed=True)), "stop") == {"list-empty"}
+
+
+def test_accession_numbers_that_are_taken_here_are_told() -> None:
+    arrived = one_person(came(accession="A1"))
+    found = match(arrived, BORN, known(HERE))
+    decided = (Decision(came(), "quarantine", "other-pixels"),)
+    told = of_person(0, arrived, BORN, Local(found, decided, {"A1": "7.7"}, (("1.1/1", "no letters"),)))
+    assert "accession-taken" in codes(told, "look")
+    assert codes(told, "stop") == {"other-pixels", "not-writable"}
+    assert "accession-foreign" in codes(of_person(0, arrived, BORN, Local(found, (), {"A1": "1.1"})), "passed")

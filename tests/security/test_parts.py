@@ -14,9 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PARTS = runpy.run_path(str(ROOT / "scripts" / "parts.py"))
 TAKEN = {
-    "MIT", "MIT License", "MIT-0", "MIT-CMU", "BSD License", "3-Clause BSD License", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Apache-2.0",
+    "MIT", "MIT License", "MIT-0", "MIT-CMU", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Apache-2.0",
     "Apache Software License", "Apache License 2.0", "ISC", "ISC License (ISCL)", "PSF-2.0", "Zlib", "CC0-1.0",
-    "Unlicense", "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",
+    "3-Clause BSD License", "Unlicense", "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",
 }  # fmt: skip
 LOOKED_UP = {  # whose metadata do not say it, or in words: what was found by hand
     "sqlcipher3": set(),  # zlib; SQLCipher BSD-3-Clause

@@ -13,15 +13,15 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from pydicom import dcmread
-from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
-from pydicom.uid import UID
 
 from radrelay.analysis.errors import NoOutput, OutputInvalid, OutputOfAnother
 from radrelay.analysis.service import Result
+
+if TYPE_CHECKING:  # loaded where an object is read: a role that runs no analysis does without
+    from pydicom.dataset import Dataset
 
 FINDINGS = "findings.json"
 MOST_FILES = 20_000
@@ -118,6 +118,9 @@ def renamed(path: Path, uids: Mapping[str, str]) -> bytes:
 
 
 def _rename(dataset: Dataset, uids: Mapping[str, str]) -> None:
+    from pydicom.multival import MultiValue  # noqa: PLC0415 -- as said above
+    from pydicom.uid import UID  # noqa: PLC0415
+
     for element in dataset:
         if element.VR == "SQ":
             for item in element.value:
@@ -146,6 +149,9 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, *, whole: bool) -> Dataset:
+    from pydicom import dcmread  # noqa: PLC0415 -- as said above
+    from pydicom.uid import UID  # noqa: PLC0415
+
     try:
         dataset = dcmread(path, stop_before_pixels=not whole)
         for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):

@@ -1,4 +1,4 @@
-"""The importer: studies fetched from other institutions' portals, looked at, matched with a patient of this house, filed.
+"""The importer: studies fetched from other institutions' portals, looked at, matched with a patient here, filed.
 
 judging, line, going_out, outgoing, downloading, contents    the way out, guarded
 connectors, recognising, dlx                                 the languages of portals

@@ -34,6 +34,8 @@ def test_a_program_s_result_joins_its_study_and_what_it_was_given_is_gone(lab: L
     assert lab.instances().count(series["sop_uids"][0]) == 1
     findings = lab.root.http.get(f"/api/analysis-runs/{run['id']}/findings").json()
     assert findings["sop_uids"] == series["sop_uids"]
+    shown = lab.root.http.get(f"/api/instances/{findings['pictures'][0]}/frames/1/rendered")
+    assert (shown.status_code, len(findings["pictures"])) == (200, len(findings["sop_uids"]))
     assert not [one for one in findings["environment"] if one.startswith("RADRELAY_") and "ANALYSIS" not in one]
     assert lab.folders() == []
     with lab.site.database.read() as session:

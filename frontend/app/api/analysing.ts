@@ -84,6 +84,8 @@ export interface MapSeries {
   most: number;
   series_uid: string;
   sop_uids: string[];
+  /** The instances' ids; null for one that is gone. */
+  pictures?: (string | null)[];
 }
 
 export interface Findings {

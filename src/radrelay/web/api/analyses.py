@@ -10,6 +10,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from radrelay.analysis.errors import NoFindings
 from radrelay.analysis.kinds import Kind as KindOfAnalysis
 from radrelay.analysis.models import AnalysisRun
 from radrelay.analysis.switching import Switched
-from radrelay.archive.models import Series
+from radrelay.archive.models import Instance, Series
 from radrelay.routing.destinations import list_destinations
 from radrelay.web import trail
 from radrelay.web.aliases import token_of
@@ -32,6 +33,7 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(tags=["analyses"])
 Value = float | str | bool | list[float | list[float]] | None
+MOST_PICTURES = 2_000
 UIDS = ("series_uid", "sop_uids", "sop_uid")
 
 
@@ -250,19 +252,19 @@ def get_run(services: Services, principal: Authenticated, analysis_run_id: uuid.
 def get_findings(
     request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID
 ) -> Response:
-    """Return what a run found, for a page."""
+    """Return what a run found, for a page; beside `sop_uids` stand `pictures`, the instances' ids, null where gone."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         row = service.get_run(session, principal.organisation_id, analysis_run_id)
         study = reach.study(row.study_id, whole=True)
         if row.findings is None:
             raise NoFindings
-        text = row.findings
+        said = _with_pictures(session, row, json.loads(row.findings))
     record = trail.event(request, principal, "study.open", ("study", study.id), patient=study.patient)
     trail.seen(services.database, principal, record)
     if study.identity != "clear":
-        text = json.dumps(_veiled(services, principal.organisation_id, json.loads(text)))
-    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+        said = _veiled(services, principal.organisation_id, said)
+    return Response(json.dumps(said), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.post("/analysis-runs/{analysis_run_id}/cancel")
@@ -368,6 +370,24 @@ def _results(session: Session, row: AnalysisRun, *, clear: bool) -> list[ResultS
     for found in session.query(Series).filter(Series.study_id == row.study_id, Series.series_uid.in_(made)):
         made[found.series_uid].series_id = found.id
     return list(made.values())
+
+
+def _with_pictures(session: Session, row: AnalysisRun, said: object) -> object:
+    """Return findings with the ids of the instances that they name: whoever sees no UIDs shows pictures by these."""
+    if isinstance(said, list):
+        return [_with_pictures(session, row, one) for one in said]
+    if not isinstance(said, dict):
+        return said
+    found = {name: _with_pictures(session, row, value) for name, value in said.items()}
+    uids = said.get("sop_uids")
+    if isinstance(uids, list):
+        named = sa.select(Instance.sop_uid, Instance.id).where(
+            Instance.organisation_id == row.organisation_id, Instance.study_id == row.study_id, Instance.current,
+            Instance.sop_uid.in_([str(uid) for uid in uids[:MOST_PICTURES]]),
+        )  # fmt: skip
+        ids = {uid: str(instance_id) for uid, instance_id in session.execute(named)}
+        found["pictures"] = [ids.get(str(uid)) for uid in uids]
+    return found
 
 
 def _veiled(services: WebServices, organisation_id: uuid.UUID, said: object) -> object:

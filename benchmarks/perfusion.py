@@ -89,7 +89,7 @@ def _lesions(plan: Plan, method: Method) -> list[Line]:
 
 
 def _samplings(plan: Plan, method: Method) -> list[Line]:
-    found = [gates.late_volumes(60 + seed, method, 6.0) for seed in range(plan.pick(3, 1))]
+    found = [gates.late_volumes(60 + seed, method, 6.0) for seed in range(plan.pick(2, 1))]
     return [
         _row(
             f"6 HU, sampling {name}: Tmax > 6 s off by, worst of {len(found)}",

@@ -171,8 +171,46 @@ def test_what_a_reader_is_to_know_is_told(change: dict[str, object], code: str) 
     assert code in codes(analyse(phantom.volume, phantom.times, phantom.spacing, STILL))
 
 
-def test_whole_studies_of_a_healthy_head_have_neither_core_nor_ratio() -> None:
-    phantom = make(replace(RECIPE, head=Head(), noise=6.0))
+def test_a_scan_without_a_vein_says_so() -> None:
+    head = Head(sinus_radius_mm=0.0, vein_places_mm=())
+    phantom = make(replace(SMALL, head=head))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    assert found.vein is None
+    assert found.partial_volume == 1
+    assert "vein-not-found" in codes(found)
+
+
+def test_mr_without_diffusion_tells_no_core() -> None:
+    phantom = make(replace(SMALL, modality="MR", noise=8.0, bolus=Bolus(peak=200.0)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, replace(STILL, modality="MR"))
+    assert (found.lesions.core_known, found.lesions.core_ml, found.lesions.ratio) == (False, 0, None)
+
+
+def test_two_boluses_leave_the_lesion_where_it_is() -> None:
+    phantom = make(replace(RECIPE, bolus=Bolus(second_arrival_s=35.0), shape=(2, 128, 128)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    true, late = phantom.truth.hypoperfused, found.lesions.late[6.0]
+    assert "two-boluses" in codes(found)
+    assert 2 * (late & true).sum() / (late.sum() + true.sum()) > 0.9
+
+
+@pytest.mark.parametrize(("turn_deg", "shift_mm"), [(20.0, (0.0, 0.0)), (0.0, (18.0, -12.0)), (-15.0, (-10.0, 8.0))])
+def test_a_head_that_is_turned_or_off_the_middle_has_its_vessels_found(
+    turn_deg: float, shift_mm: tuple[float, float]
+) -> None:
+    pose = np.array([0, 0, np.radians(turn_deg), *shift_mm, 0])
+    recipe = replace(RECIPE, shape=(2, 128, 128), poses=np.tile(pose, (RECIPE.times.size, 1)), noise=6.0)
+    phantom = make(recipe)
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    true = float(phantom.truth.hypoperfused.sum())
+    assert float(found.lesions.late[6.0].sum()) == pytest.approx(true, rel=0.05)
+    assert found.vein is not None
+    assert found.vein.half_rise_s > found.artery.half_rise_s + 3
+
+
+@pytest.mark.parametrize("noise", [6.0, 12.0])
+def test_whole_studies_of_a_healthy_head_have_neither_core_nor_ratio(noise: float) -> None:
+    phantom = make(replace(RECIPE, head=Head(), noise=noise))
     found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL, Constants())
     assert (found.lesions.core_ml, found.lesions.ratio) == (0, None)
     assert found.lesions.late_ml[6.0] < 2

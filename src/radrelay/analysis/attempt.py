@@ -171,6 +171,8 @@ class Attempt:
         if kind.command[0] == "model":
             return [sys.executable, "-m", "radrelay.analysis.model", *kind.command[1:], given, made]
         told = ["--parameters", str(place.parameters), "--progress"]
+        if self._settings.rules is not None:
+            told += ["--rules", str(self._settings.rules)]
         return [sys.executable, "-m", "radrelay", *kind.command, given, "-o", made, *told]
 
     def _environment(self, place: Place) -> dict[str, str]:

@@ -172,6 +172,7 @@ def perfusion() -> Kind:
     parameters = [
         Parameter("artery", "list", [], 0, MOST_PLACES),
         Parameter("vein", "list", [], 0, MOST_PLACES),
+        Parameter("language", "choice", "en", choices=("en", "de")),
         Parameter("correct_motion", "boolean", default=True),
         Parameter("method", "choice", constants.method, choices=METHODS),
         Parameter("tmax_thresholds_s", "list", list(constants.tmax_thresholds_s), 1, 10, unit="s"),

@@ -130,7 +130,8 @@ def settings_of(values: Mapping[str, object]) -> tuple[Constants, Options]:
     """Return constants and options by their names; raises `Misconfigured` for what is none."""
     from radrelay.analysis.perfusion import METHODS, Constants, Options  # noqa: PLC0415
 
-    known, options = {one.name for one in fields(Constants)}, {"artery", "vein", "correct_motion"}
+    known = {one.name for one in fields(Constants)}
+    options = {"artery", "vein", "correct_motion", "language"}
     if further := sorted(set(values) - known - options):
         raise Misconfigured(f"{further[0]}: there is no such parameter")
     try:
@@ -185,7 +186,8 @@ def _written(wish: Wish, read: Read, result: Result) -> Findings:
 def _order(wish: Wish, read: Read, result: Result) -> Order:
     from radrelay.analysis.objects import Order  # noqa: PLC0415
 
-    language = cast("Language", wish.language if wish.language in ("en", "de") else "en")
+    chosen = wish.values.get("language") or wish.language
+    language: Language = "de" if chosen == "de" else "en"
     return Order(os.environ.get(RUN) or _run_of(read, wish.values), datetime.now().astimezone(), language)
 
 

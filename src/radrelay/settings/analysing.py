@@ -15,6 +15,9 @@ class AnalysisSettings(Section):
     folder: Path | None = Field(
         None, description="folder of further analyses: in each of its folders an analysis.json and what it names"
     )
+    rules: Path | None = Field(
+        None, description="a site's own rules for which series is the perfusion, in the place of those shipped (TOML)"
+    )
     concurrency: int = Field(1, description="runs at once on this machine", ge=1, le=16)
     memory_bytes: int = Field(4 * GIB, description="memory of all runs at once on this machine", ge=GIB // 8)
     cores: int = Field(2, description="processor cores of all runs at once on this machine", ge=1, le=256)

@@ -52,7 +52,7 @@ def table(*, grey: bool = False) -> Bytes:
 def coloured(values: NDArray[np.generic], scale: Scale, where: NDArray[np.bool_] | None = None) -> Bytes:
     """Return (rows, columns, 3): the values' colours, black outside of `where`."""
     share = (values.astype(np.float32) - scale.least) * np.float32(255 / (scale.most - scale.least))
-    found: Bytes = table(grey=scale.grey)[np.clip(share, 0, 255).astype(np.uint8)]
+    found: Bytes = table(grey=scale.grey).take(np.clip(share, 0, 255).astype(np.intp), axis=0)
     if where is not None:
         found[~where] = 0
     return found

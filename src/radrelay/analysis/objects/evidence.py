@@ -32,6 +32,7 @@ class Evidence:
         self.study, self.order, self.slab = study, order, slab
         self._behind: dict[str, ImageReference] = {}
         self._all = references
+        self._items: dict[str, list[Dataset]] = {}
         self.images = [self._image(number, of[0]) for number, of in enumerate(references)]
 
     def _image(self, number: int, behind: ImageReference) -> Dataset:
@@ -65,6 +66,10 @@ class Evidence:
             for keyword, _tag, _vr in header.LOSSY:
                 if text := header.text_of(self.study.header, keyword):
                     setattr(data, keyword, text.split("\\"))
+        organized = UID(self.order.uid("dimensions", data.SOPInstanceUID))
+        for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
+            for item in data.get(keyword, ()):
+                item.DimensionOrganizationUID = organized  # highdicom's is a new one each time
         for item in _references(data):
             behind = self._behind.get(str(item.ReferencedSOPInstanceUID))
             if behind is not None:
@@ -73,9 +78,11 @@ class Evidence:
         pydicom.dcmwrite(out, data, enforce_file_format=True)
         return out.getvalue()
 
-    def _series(self, keyword: str) -> Iterator[Dataset]:
+    def _series(self, keyword: str) -> list[Dataset]:
         """Give the series that the images behind are of, with each image (PS3.3 C.12.2, C.17.2)."""
-        return series_items(images_of(self._all), keyword)
+        if keyword not in self._items:
+            self._items[keyword] = list(series_items(images_of(self._all), keyword))
+        return self._items[keyword]
 
     def _stands_in(self, series: Dataset) -> bool:
         return any(str(one.ReferencedSOPInstanceUID) in self._behind for one in series.ReferencedSOPSequence)

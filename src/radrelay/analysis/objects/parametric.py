@@ -11,7 +11,6 @@ from radrelay.analysis.objects.codes import EQUIVALENT, PERFUSION_ANALYSIS, QUAN
 from radrelay.analysis.objects.evidence import Evidence
 from radrelay.analysis.objects.order import Order, Place
 from radrelay.analysis.objects.shown import Volume
-from radrelay.analysis.study import PerfusionStudy
 
 FIRST_NUMBER = 9101
 LONGEST_LABEL = 16
@@ -22,10 +21,9 @@ def place_of(volume: Volume, number: int) -> Place:
     return Place(f"map-{volume.name}", FIRST_NUMBER + number, f"Perfusion {volume.name} (values)")
 
 
-def map_file(study: PerfusionStudy, order: Order, volume: Volume, number: int) -> bytes:
+def map_file(source: Evidence, order: Order, volume: Volume, number: int) -> bytes:
     """Return a map as a file; what is no tissue holds 0."""
-    slab, source = volume.slab, Evidence(study, order, volume.slab, volume.references)
-    scale = volume.scale
+    slab, scale = volume.slab, volume.scale
     found = ParametricMap(
         source_images=source.images,
         pixel_array=np.ascontiguousarray(volume.values, dtype=np.float32),

@@ -69,10 +69,12 @@ def hand_over_summary(
 
 def hand_over_measured(study: PerfusionStudy, result: Result, order: Order, take: Take) -> None:
     """Hand over what programs read: the maps' values, segmentation and report."""
+    source = Evidence(study, order, study.perfusion.slab, study.perfusion.references)
     for number, volume in enumerate(shown.maps(study, result)):
         place = parametric.place_of(volume, number)
-        take(f"{place.number}-{place.series}.dcm", parametric.map_file(study, order, volume, number))
-    source = Evidence(study, order, study.perfusion.slab, study.perfusion.references)
+        own = volume.references is study.perfusion.references
+        of = source if own else Evidence(study, order, volume.slab, volume.references)
+        take(f"{place.number}-{place.series}.dcm", parametric.map_file(of, order, volume, number))
     segments = segments_of(result)
     drawn = segmentation(source, result, order, segments)
     if drawn is not None:

@@ -16,6 +16,9 @@ import pypdfium2
 import pytest
 
 from radrelay.analysis.objects import hand_over, write
+from radrelay.analysis.objects.captures import series_of
+from radrelay.analysis.objects.findings import findings_of
+from radrelay.analysis.objects.summary import summary
 from radrelay.analysis.objects.words import WORDS, say
 from radrelay.analysis.perfusion import WARNINGS
 from radrelay.analysis.study import Findings
@@ -185,3 +188,11 @@ def test_findings_are_complete(folder: Path, objects: dict[str, pydicom.FileData
 def test_every_warning_has_words_in_both_languages() -> None:
     assert set(WARNINGS) <= set(WORDS)
     assert say("de", "much-motion", most_mm=3.5, most_deg=1.2) == "Viel Bewegung: bis 3,5 mm und 1,2°"
+
+
+def test_notes_on_the_images_stand_on_the_page_and_in_the_findings() -> None:
+    study, result = analysed()
+    noted = replace(study, notes=("two-boluses",))
+    series = series_of(noted, result, ORDER)
+    assert any("A second bolus" in one.text for one in summary(noted, result, ORDER, series).written)
+    assert "two-boluses" in {one.code for one in findings_of(noted, result, ORDER, []).warnings}

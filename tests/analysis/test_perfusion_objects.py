@@ -16,6 +16,9 @@ import pypdfium2
 import pytest
 
 from radrelay.analysis.objects import hand_over, write
+from radrelay.analysis.objects.captures import series_of
+from radrelay.analysis.objects.findings import findings_of
+from radrelay.analysis.objects.summary import summary
 from radrelay.analysis.objects.words import WORDS, say
 from radrelay.analysis.perfusion import WARNINGS
 from radrelay.analysis.study import Findings
@@ -36,11 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def objects(folder: Path) -> dict[str, pydicom.FileDataset]:
     return {path.stem: pydicom.dcmread(path) for path in sorted(folder.glob("*.dcm"))}
-
-
-def report_of(read: Any) -> Any:
-    assert isinstance(read.content, hd.sr.MeasurementReport)
-    return read.content
 
 
 def test_dciodvfy_finds_no_error(folder: Path, tmp_path: Path) -> None:
@@ -134,16 +132,18 @@ def test_segments_are_read_back_and_name_their_sources(folder: Path) -> None:
 def test_report_tells_the_volumes_and_where_they_are(folder: Path) -> None:
     _, result = analysed()
     read = hd.sr.srread(folder / "9301-report.dcm")
-    groups = report_of(read).get_volumetric_roi_measurement_groups()
+    content: Any = read.content
+    groups = content.get_volumetric_roi_measurement_groups()
     core = groups[0].get_measurements()[0]
     assert (core.name.meaning, core.unit.value) == ("Volume", "ml")
     assert core.value == pytest.approx(result.lesions.core_ml, abs=1e-4)
     segment = pydicom.dcmread(folder / "9201-segments.dcm")
     assert segment.SOPInstanceUID in str(read.ContentSequence)
-    mismatch = report_of(read).get_image_measurement_groups()[0].get_measurements()
+    mismatch = content.get_image_measurement_groups()[0].get_measurements()
     told = {one.name.meaning: one.value for one in mismatch}
     assert told["Mismatch ratio"] == pytest.approx(result.lesions.ratio, abs=1e-4)
-    assert "oscillation_index=0.035" in read.to_json()
+    texts = {str(one.value) for one in read.iterall() if one.keyword == "TextValue"}
+    assert {"oscillation_index=0.035", "density_g_per_ml=1.04"} <= texts
     evidence = read.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     assert {len(one.ReferencedSOPSequence) for one in evidence} == {80, 1}
 
@@ -151,10 +151,10 @@ def test_report_tells_the_volumes_and_where_they_are(folder: Path) -> None:
 def test_without_a_lesion_there_is_no_segmentation_and_no_ratio(tmp_path: Path) -> None:
     found = write(*without_lesion(), ORDER, tmp_path)
     assert not list(tmp_path.glob("9201*"))
-    content = (tmp_path / "9301-report.dcm").read_bytes()
-    assert complaints(content, tmp_path) == []
-    read = hd.sr.srread(io.BytesIO(content))
-    groups = report_of(read).get_image_measurement_groups()
+    report = (tmp_path / "9301-report.dcm").read_bytes()
+    assert complaints(report, tmp_path) == []
+    content: Any = hd.sr.srread(io.BytesIO(report)).content
+    groups = content.get_image_measurement_groups()
     assert [one.get_measurements()[0].value for one in groups] == [0] * 6
     assert "ratio" not in " ".join(one.name.meaning for group in groups for one in group.get_measurements()).lower()
     assert found.mismatch_ratio is None
@@ -188,6 +188,14 @@ def test_findings_are_complete(folder: Path, objects: dict[str, pydicom.FileData
 def test_every_warning_has_words_in_both_languages() -> None:
     assert set(WARNINGS) <= set(WORDS)
     assert say("de", "much-motion", most_mm=3.5, most_deg=1.2) == "Viel Bewegung: bis 3,5 mm und 1,2°"
+
+
+def test_notes_on_the_images_stand_on_the_page_and_in_the_findings() -> None:
+    study, result = analysed()
+    noted = replace(study, notes=("two-boluses",))
+    series = series_of(noted, result, ORDER)
+    assert any("A second bolus" in one.text for one in summary(noted, result, ORDER, series).written)
+    assert "two-boluses" in {one.code for one in findings_of(noted, result, ORDER, []).warnings}
 
 
 def test_where_nothing_tells_the_core_no_object_says_that_there_is_none(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pydicom
 import pytest
 
+from radrelay.analysis.objects import write
 from radrelay.dicom.phantoms import Kind
+from tests.analysis.perfusion_result import ORDER, STUDY_UID, analysed
 from tests.system.installation import Installation, tool, until
 from tests.system.peers import Orthanc, Storescp, orthanc, storescp
 from tests.system.samples import Sample, data_set_of, digests, phantom_files, received
@@ -283,3 +285,13 @@ def effects(radrelay: Installation, study: str) -> dict[str, tuple[str, str]]:
 
     found = until(met, "both rules to meet the study", 60)
     return {one["name"]: (one["effects"][0]["state"], one["effects"][0]["reason"]) for one in found}
+
+
+def test_orthanc_takes_what_is_written_of_a_perfusion_result(pacs: Orthanc, tmp_path: Path) -> None:
+    told = write(*analysed(), ORDER, tmp_path)
+    files = sorted(tmp_path.glob("*.dcm"))
+    tool("storescu", "-R", "-xr", "-aec", "ORTHANC", "localhost", pacs.dicom_port, *files)
+    assert len(in_orthanc(pacs, STUDY_UID)) == len(files)
+    (found,) = pacs.post("/tools/find", {"Level": "Instance", "Query": {"SOPInstanceUID": told.maps[1].sop_uids[0]}})
+    with pacs.http() as http:
+        assert http.get(f"/instances/{found}/preview").status_code == 200

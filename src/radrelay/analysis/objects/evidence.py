@@ -66,8 +66,10 @@ class Evidence:
             for keyword, _tag, _vr in header.LOSSY:
                 if text := header.text_of(self.study.header, keyword):
                     setattr(data, keyword, text.split("\\"))
-        for dimension in (*data.get("DimensionOrganizationSequence", ()), *data.get("DimensionIndexSequence", ())):
-            dimension.DimensionOrganizationUID = self.order.uid("dimensions", data.SeriesNumber)
+        organized = UID(self.order.uid("dimensions", data.SOPInstanceUID))
+        for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
+            for item in data.get(keyword, ()):
+                item.DimensionOrganizationUID = organized  # highdicom's is a new one each time
         for item in _references(data):
             behind = self._behind.get(str(item.ReferencedSOPInstanceUID))
             if behind is not None:

@@ -40,7 +40,7 @@ def summary(study: PerfusionStudy, result: Result, order: Order, series: Sequenc
     _volumes(page, (*box, 448), study, result, order)
     _curves(page, (box[0], 462, box[2], 730), study, result, order)
     _motion(page, (box[0], 744, box[2], 956), study, result, order)
-    _warnings(page, (box[0], 970, box[2], 1144), result, order)
+    _warnings(page, (box[0], 970, box[2], 1144), study, result, order)
     _constants(page, (box[0], 1158, box[2], HEIGHT - MARGIN), study, result, order)
     return page
 
@@ -162,11 +162,12 @@ def _inner(box: Box) -> tuple[float, float, float, float]:
     return box[0] + 66, box[1] + 66, box[2] - 22, box[3] - 34
 
 
-def _warnings(page: Sheet, box: Box, result: Result, order: Order) -> None:
+def _warnings(page: Sheet, box: Box, study: PerfusionStudy, result: Result, order: Order) -> None:
     language = order.language
     page.panel(box, say(language, "warnings"))
     y, width = box[1] + 68, box[2] - box[0] - 36
     told = [say(language, one.code, **one.facts) for one in result.warnings]
+    told += [say(language, one) for one in study.notes]
     size = 18 if len(told) < 5 else 14
     for text in told:
         y = page.lines(box[0] + 18, y, width, text, size, WARN)

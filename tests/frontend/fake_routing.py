@@ -114,6 +114,10 @@ async def attempt(request: Request) -> Response:
     return JSONResponse({"looked_at": 200, "met": 3, "studies": [found]})
 
 
+async def analyses(request: Request) -> Response:
+    return JSONResponse([])
+
+
 async def met(request: Request) -> Response:
     if request.method == "POST":
         await _given(request)
@@ -125,6 +129,7 @@ async def met(request: Request) -> Response:
 
 ROUTES = [
     Route("/api/routing-rules", rules, methods=["GET", "POST"]),
+    Route("/api/analyses", analyses),
     Route("/api/routing-rules/kinds", kinds),
     Route("/api/routing-rules/order", order, methods=["PUT"]),
     Route("/api/routing-rules/try", attempt, methods=["POST"]),

@@ -267,7 +267,8 @@ def test_a_sheet_to_hand_out_has_the_code_and_names_nobody(
     page = document[0]
     text = page.get_textpage().get_text_range()
     assert words in text
-    assert made["address"] in "".join(text.split())
+    # a dash at the end of a line is taken for a hyphen by who reads the text out
+    assert made["address"].replace("-", "") in "".join(text.split()).replace("-", "")
     assert not [one for one in ("CompressedSamples", "Smith", made["pin"]) if one in text]
     picture = page.render(scale=4, grayscale=True).to_numpy()
     document.close()

@@ -110,6 +110,8 @@ export default {
   'analysing.choice.de': 'Deutsch',
   'analysing.choice.oscillation-index': 'Oszillationsindex (Wu 2003)',
   'analysing.choice.fixed-threshold': 'Feste Schwelle',
+  'analysing.second': 's',
+  'analysing.tookSeconds': '{seconds} s',
   'analysing.listHint': 'Zahlen, durch Leerzeichen getrennt',
   'analysing.titlesAre': 'startet für alles, was an {titles} gesendet wird',
   'analysing.noTitles': 'startet durch eine Regel oder von Hand',

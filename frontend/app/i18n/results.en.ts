@@ -108,6 +108,8 @@ export default {
   'analysing.choice.de': 'Deutsch',
   'analysing.choice.oscillation-index': 'Oscillation index (Wu 2003)',
   'analysing.choice.fixed-threshold': 'Fixed threshold',
+  'analysing.second': 's',
+  'analysing.tookSeconds': '{seconds} s',
   'analysing.listHint': 'Numbers, with spaces between them',
   'analysing.titlesAre': 'starts for what is sent to {titles}',
   'analysing.noTitles': 'starts by rule or by hand',

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from radrelay.analysis.models import AnalysisRun
+from radrelay.app.held_back import hold_back
 from radrelay.archive.models import Holding, Instance
 from tests.analysis.lab import Lab, open_lab, until
 
@@ -110,6 +111,17 @@ def test_a_run_that_breaks_off_again_and_again_is_given_up(lab: Lab) -> None:
     lab.change(run_id, state="running", attempts=3)
     run = lab.attempt(run_id)
     assert (run["state"], run["reason"]["code"]) == ("failed", "analysis-gave-up")
+
+
+def test_after_a_restore_an_open_run_waits_for_a_person_and_goes_on_when_it_is_retried(lab: Lab) -> None:
+    run_id, before = lab.start(), lab.instances()
+    with lab.site.database.write() as session:
+        hold_back(session, lab.site.clock.now())
+    held = lab.attempt(run_id)
+    assert (held["state"], held["reason"]["code"]) == ("failed", "analysis-held-after-restore")
+    assert lab.instances() == before
+    assert lab.post(f"{run_id}/retry").status_code == 200
+    assert lab.attempt(run_id)["state"] == "done"
 
 
 def test_of_one_kind_so_many_run_at_once_on_all_machines(lab: Lab) -> None:

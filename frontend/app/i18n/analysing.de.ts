@@ -21,6 +21,7 @@ export default {
   'problem.analysis-output-invalid': 'Die Auswertung schrieb etwas, das kein Ergebnis ist; nichts davon wurde behalten.',
   'problem.analysis-output-of-another': 'Die Auswertung schrieb Bilder eines anderen Patienten oder einer anderen Studie; nichts davon wurde behalten.',
   'problem.analysis-no-output': 'Die Auswertung endete ohne Ergebnis.',
+  'problem.analysis-held-after-restore': 'Während dieser Lauf offen war, wurde eine Sicherung eingespielt: seine Ergebnisse sind vielleicht seither gesendet. Wiederholen Sie ihn, wenn nicht.',
   'problem.analysis-gave-up': 'Die Auswertung brach mehrmals ohne Antwort ab.',
   'audit.kind.analysis': 'Auswertung',
   'audit.action.analysis.set': 'Auswertung eingestellt',

@@ -19,6 +19,7 @@ export default {
   'problem.analysis-output-invalid': 'The analysis wrote something that is no result; nothing of it was kept.',
   'problem.analysis-output-of-another': 'The analysis wrote images of another patient or study; nothing of it was kept.',
   'problem.analysis-no-output': 'The analysis ended without a result.',
+  'problem.analysis-held-after-restore': 'A backup was restored while this run was open: its results may have been sent since. Retry if they were not.',
   'problem.analysis-gave-up': 'The analysis broke off several times without an answer.',
   'audit.kind.analysis': 'analysis',
   'audit.action.analysis.set': 'Analysis set',

@@ -107,6 +107,12 @@ class GaveUp(AnalysisFailed):
     code = "analysis-gave-up"
 
 
+class HeldAfterRestore(AnalysisFailed):
+    """A backup was restored while this run was open: its results may have been sent since; retry if they were not."""
+
+    code = "analysis-held-after-restore"
+
+
 class StudyRestricted(Forbidden):
     """The processing of this study is restricted."""
 

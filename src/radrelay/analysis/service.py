@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.analysis.errors import AnalysisRunNotFound, NothingToAnalyse, RunOver, RunUnderWay
+from radrelay.analysis.errors import AnalysisRunNotFound, HeldAfterRestore, NothingToAnalyse, RunOver, RunUnderWay
 from radrelay.analysis.kinds import Kind
 from radrelay.analysis.models import AnalysisRun
 from radrelay.analysis.switching import require_on
@@ -168,6 +168,15 @@ def retry_run(
     row.changed_at = now
     _emit(session, row, now)
     return row
+
+
+def hold_open(session: Session, now: datetime) -> int:
+    """Have runs that a restored backup left open wait for a person: what they made may have been sent since."""
+    rows = session.scalars(sa.select(AnalysisRun).where(AnalysisRun.state.in_(OPEN))).all()
+    for row in rows:
+        row.state, row.finished_at, row.changed_at = "failed", now, now
+        tell(row, Trouble.of(HeldAfterRestore()))
+    return len(rows)
 
 
 def rerun(

@@ -9,9 +9,11 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from radrelay.analysis.models import AnalysisRun
 from radrelay.app.held_back import hold_back
@@ -122,6 +124,26 @@ def test_after_a_restore_an_open_run_waits_for_a_person_and_goes_on_when_it_is_r
     assert lab.instances() == before
     assert lab.post(f"{run_id}/retry").status_code == 200
     assert lab.attempt(run_id)["state"] == "done"
+
+
+@pytest.mark.embedded("how the embedded database goes about a statement")
+def test_a_run_reads_no_table_of_the_archive_whole(lab: Lab) -> None:
+    run_id = lab.start()
+    asked: list[tuple[str, Any]] = []
+    engine = lab.site.database.engine
+    event.listen(engine, "before_cursor_execute", lambda _, __, sql, given, *more: asked.append((sql, given)))
+    assert lab.attempt(run_id)["state"] == "done"
+    mine = {sql: given for sql, given in asked if sql.startswith("SELECT") and "WHERE" in sql}
+    steps: dict[str, list[str]] = {}
+    with lab.site.database.read() as session:
+        for sql, given in mine.items():
+            if not isinstance(given, list):
+                told = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)
+                steps[sql] = [row[3] for row in told]
+    scans = ("SCAN instance", "SCAN series")
+    whole = {sql: found for sql, found in steps.items() if any(one in found for one in scans)}
+    assert whole == {}
+    assert len(steps) > 10
 
 
 def test_of_one_kind_so_many_run_at_once_on_all_machines(lab: Lab) -> None:

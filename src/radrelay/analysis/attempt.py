@@ -105,6 +105,7 @@ class Attempt:
         self._told = ("", 0.0)
         self._written = ("", 0.0)
         self._written_at = 0.0
+        self._landed_from = clock.now()
 
     def run(self) -> list[Result]:
         """Carry it out; returns what it has made, which is in the archive. Raises what `jobs` sorts out."""
@@ -227,6 +228,7 @@ class Attempt:
             origin = self._origin(session)
             there = set(session.scalars(self._instances(output.results)))
         lander = FileLander(self._landing, origin)
+        self._landed_from = self._clock.now()
         for result, content in output.objects(lambda one: one not in there):
             landed = lander.land(f"{result.sop_uid}.dcm", [content])
             if landed.outcome != "object":
@@ -246,7 +248,10 @@ class Attempt:
         return msgspec.structs.replace(origin, joins=holding_id, scan=False)
 
     def _instances(self, results: tuple[Result, ...] | list[Result]) -> sa.Select[str]:
-        mine = (INSTANCE.c.study_id == self._begun.study_id, INSTANCE.c.current.is_(True))
+        mine = (
+            INSTANCE.c.organisation_id == self._begun.organisation_id, INSTANCE.c.study_id == self._begun.study_id,
+            INSTANCE.c.current.is_(True),
+        )  # fmt: skip
         return sa.select(INSTANCE.c.sop_uid).where(*mine, INSTANCE.c.sop_uid.in_([one.sop_uid for one in results]))
 
     def _here(self, results: tuple[Result, ...] | list[Result]) -> int:
@@ -262,6 +267,7 @@ class Attempt:
                     raise LostRun
                 aside = sa.select(Quarantined.sop_uid).where(
                     Quarantined.organisation_id == self._begun.organisation_id,
+                    Quarantined.received_at >= self._landed_from,  # what an attempt before met says nothing of this one
                     Quarantined.sop_uid.in_([one.sop_uid for one in results]),
                 )
                 if session.scalar(aside.limit(1)) is not None:

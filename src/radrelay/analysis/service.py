@@ -84,7 +84,8 @@ def inputs(
 ) -> list[InstanceRef]:  # fmt: skip
     """Return the objects of a study that a kind takes: of its modalities, and made by no analysis here."""
     refs = find_instances(session, now, organisation_id=organisation_id, study_id=study_id)
-    asked = sa.select(SERIES.c.id, SERIES.c.modality).where(SERIES.c.study_id == study_id)
+    of_study = (SERIES.c.organisation_id == organisation_id, SERIES.c.study_id == study_id)
+    asked = sa.select(SERIES.c.id, SERIES.c.modality).where(*of_study)
     modality = {one.id: one.modality for one in session.execute(asked)}
     own = made_here(session, study_id)
     return [

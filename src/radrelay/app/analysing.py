@@ -41,7 +41,10 @@ def sending_on(clock: Clock) -> Done:
     ) -> None:
         if destination_id is None or not series_uids:
             return
-        made = sa.select(Series.id).where(Series.study_id == row.study_id, Series.series_uid.in_(series_uids))
+        made = sa.select(Series.id).where(
+            Series.organisation_id == row.organisation_id, Series.study_id == row.study_id,
+            Series.series_uid.in_(series_uids),
+        )  # fmt: skip
         for series_id in session.scalars(made.order_by(Series.series_uid)).all():
             _send(clock, session, row, destination_id, series_id)
 

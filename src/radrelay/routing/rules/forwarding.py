@@ -181,7 +181,8 @@ class _Grown:
 
 
 def _grown(session: Session, met: Met) -> _Grown:
-    asked = sa.select(Series.id, Series.instance_count).where(Series.study_id == met.study.id).order_by(Series.id)
+    of_study = (Series.organisation_id == met.organisation_id, Series.study_id == met.study.id)
+    asked = sa.select(Series.id, Series.instance_count).where(*of_study).order_by(Series.id)
     counts = {str(series_id): count for series_id, count in session.execute(asked) if count}
     kept = (met.before or {}).get("counts")
     before: Mapping[str, int] = kept if isinstance(kept, Mapping) else {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -344,9 +345,12 @@ def _analysis(here: Switched, counted: dict[tuple[str, str], int]) -> Analysis:
 
 def _shown(services: WebServices, session: Session, reach: Reach, row: AnalysisRun) -> Run:
     clear = reach.scope.identity == "clear"
+    trouble = service.trouble_of(row)
+    if trouble is not None and not clear:  # what a program says may name the patient or hold UIDs
+        trouble = replace(trouble, detail="", facts={})
     return Run(
         id=row.id, study_id=row.study_id, kind=row.kind, version=row.version, state=row.state, step=row.step,
-        share=row.share, reason=Trouble.shown(service.trouble_of(row)), parameters=json.loads(row.parameters),
+        share=row.share, reason=Trouble.shown(trouble), parameters=json.loads(row.parameters),
         asked_kind=row.asked_kind, asked_by=row.asked_by, created_at=row.created_at, started_at=row.started_at,
         finished_at=row.finished_at, results=_results(session, row, clear=clear),
         has_findings=row.findings is not None, rerun_of=row.rerun_of,
@@ -367,8 +371,11 @@ def _results(session: Session, row: AnalysisRun, *, clear: bool) -> list[ResultS
             )
         if clear:
             series.sop_uids.append(one.sop_uid)
-    for found in session.query(Series).filter(Series.study_id == row.study_id, Series.series_uid.in_(made)):
-        made[found.series_uid].series_id = found.id
+    known = sa.select(Series.series_uid, Series.id).where(
+        Series.organisation_id == row.organisation_id, Series.study_id == row.study_id, Series.series_uid.in_(made)
+    )
+    for series_uid, series_id in session.execute(known):
+        made[series_uid].series_id = series_id
     return list(made.values())
 
 

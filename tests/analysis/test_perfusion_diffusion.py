@@ -17,8 +17,10 @@ from radrelay.analysis.images.onto import onto
 from radrelay.analysis.images.phantom_files import datasets, lesion
 from radrelay.analysis.images.reading import files_in, read_stack, read_study
 from radrelay.analysis.images.stacking import stack
+from radrelay.analysis.perfusion import Constants, Options
 from radrelay.analysis.perfusion.phantom import make
 from radrelay.analysis.study import Slab
+from radrelay.app.perfusion_commands import analysed
 
 
 def test_mr_has_its_echo_time_and_coefficients_of_diffusion(tmp_path: Path) -> None:
@@ -93,7 +95,9 @@ def test_coefficients_are_those_of_the_formula_and_maps_come_in_any_unit() -> No
     np.testing.assert_allclose(found, [[700.0, 700.0, 0.0]], rtol=1e-5)
     for factor in (1.0, 1e-3, 1e-6):
         given = np.array([0.0, 700.0, 900.0], dtype=np.float32) * np.float32(factor)
-        np.testing.assert_allclose(diffusing.in_um2_per_s(given), [0, 700, 900], rtol=1e-5)
+        taken = diffusing.in_um2_per_s(given)
+        assert taken is not None
+        np.testing.assert_allclose(taken, [0, 700, 900], rtol=1e-5)
 
 
 def test_a_volume_lies_where_it_lay_on_the_voxels_of_another() -> None:
@@ -105,3 +109,37 @@ def test_a_volume_lies_where_it_lay_on_the_voxels_of_another() -> None:
     assert found is not None
     np.testing.assert_allclose(found, wanted[2] + 10 * wanted[1] + 100 * wanted[0], rtol=1e-5)
     assert onto(x, replace(fine, frame_of_reference_uid="1.3"), coarse) is None
+
+
+def test_a_map_in_no_known_unit_tells_no_core_instead_of_an_empty_one() -> None:
+    assert diffusing.in_um2_per_s(np.array([0.0, 7e7, 9e7], dtype=np.float32)) is None
+    assert diffusing.in_um2_per_s(np.zeros(3, dtype=np.float32)) is None
+
+
+@pytest.mark.parametrize(
+    ("left_away", "warned", "known"),
+    [
+        ("none", [], True),
+        ("all of diffusion", ["no-diffusion"], False),
+        ("upper half of diffusion", ["diffusion-elsewhere"], False),
+        ("one image", ["images-left-out"], True),
+    ],
+)
+def test_a_core_is_told_only_where_diffusion_was_scanned(
+    left_away: str, warned: list[str], known: bool, tmp_path: Path
+) -> None:
+    recipe = lesion(modality="MR", noise=2.0, seed=4, pixels=64, slices=6, frames=30)
+    for number, one in enumerate(datasets(recipe)):
+        weighted = "DiffusionBValue" in one
+        if weighted and left_away == "all of diffusion":
+            continue
+        if weighted and left_away == "upper half of diffusion" and float(one.SliceLocation) > 0:
+            continue
+        if number == 50 and left_away == "one image":
+            one.PixelData = one.PixelData[:100]
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    result = analysed(read_study(files_in(tmp_path)), Options(correct_motion=False), Constants())
+    told = [one.code for one in result.warnings]
+    assert [code for code in told if code in ("no-diffusion", "diffusion-elsewhere", "images-left-out")] == warned
+    assert result.lesions.core_known is known
+    assert (result.lesions.core_ml > 5) is known

@@ -87,7 +87,7 @@ export default {
   'analysing.warning.gap-in-time': 'Zwischen zwei Zeitpunkten liegt eine Lücke von {gap_s} s.',
   'analysing.warning.gantry-tilt': 'Die Gantry war um {degrees}° gekippt: Bewegung quer zu den Schichten wird weniger gut korrigiert.',
   'analysing.warning.images-left-out': '{images|Bild ließ|Bilder ließen} sich nicht lesen.',
-  'analysing.warning.diffusion-elsewhere': 'Die Diffusionsbilder liegen in einem anderen Bezugssystem: es gibt keinen Kern.',
+  'analysing.warning.diffusion-elsewhere': 'Die Diffusionsbilder liegen in einem anderen Bezugssystem oder decken die Perfusion nicht ab: es gibt keinen Kern.',
   'analysing.warning.no-diffusion': 'Es gibt keine Diffusionsbilder: kein Kern, nur Hypoperfusion.',
   'analysing.parameter.density_g_per_ml': 'Dichte des Hirngewebes',
   'analysing.parameter.haematocrit_factor': 'Hämatokritfaktor',

@@ -85,7 +85,7 @@ export default {
   'analysing.warning.gap-in-time': 'There is a gap of {gap_s} s between time points.',
   'analysing.warning.gantry-tilt': 'The gantry was tilted by {degrees}°: motion across the slices is corrected less well.',
   'analysing.warning.images-left-out': '{images|image|images} could not be read.',
-  'analysing.warning.diffusion-elsewhere': 'The diffusion images lie in another frame of reference: there is no core.',
+  'analysing.warning.diffusion-elsewhere': 'The diffusion images lie in another frame of reference or do not cover the perfusion: there is no core.',
   'analysing.warning.no-diffusion': 'There are no diffusion images: there is no core, only hypoperfusion.',
   'analysing.parameter.density_g_per_ml': 'Density of brain tissue',
   'analysing.parameter.haematocrit_factor': 'Haematocrit factor',

@@ -32,6 +32,7 @@ READING, WRITING = 0.15, 0.1  # of the whole, as progress tells it
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 RUN = "RADRELAY_ANALYSIS_RUN"
 CORES = "RADRELAY_ANALYSIS_CORES"
+COVERED = 0.95  # of the perfusion's slab by diffusion: what was not scanned is not free of infarction
 Place = tuple[int, int, int]
 
 
@@ -102,7 +103,7 @@ def _analysed(wish: Wish) -> list[str]:
 
 def analysed(read: Read, options: Options, constants: Constants, progress: Progress | None = None) -> Result:
     """Analyse what was read; what the reading warns of stands before what the analysis does."""
-    from radrelay.analysis.images.onto import onto  # noqa: PLC0415
+    from radrelay.analysis.images.onto import covered, onto  # noqa: PLC0415
     from radrelay.analysis.perfusion import Warned, analyse  # noqa: PLC0415
 
     study, warnings = read.study, list(read.warnings)
@@ -112,8 +113,10 @@ def analysed(read: Read, options: Options, constants: Constants, progress: Progr
         warnings.append(Warned("images-left-out", {"images": read.left_out}))
     diffusion = None
     if study.diffusion is not None and study.diffusion_weighted is not None:
-        adc, weighted = (onto(one.values, one.slab, images.slab) for one in (study.diffusion, study.diffusion_weighted))
-        diffusion = (adc, weighted) if adc is not None and weighted is not None else None
+        both = (study.diffusion, study.diffusion_weighted)
+        if all(covered(one.slab, images.slab) >= COVERED for one in both):
+            adc, weighted = (onto(one.values, one.slab, images.slab) for one in both)
+            diffusion = (adc, weighted) if adc is not None and weighted is not None else None
         if diffusion is None:
             warnings.append(Warned("diffusion-elsewhere"))
     elif study.modality == "MR":

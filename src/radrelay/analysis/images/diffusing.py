@@ -33,7 +33,9 @@ def diffusion_of(weighted: Sequence[Frame], maps: Sequence[Frame], read: Reader)
             taken = _mean(read(own))
         except AnalysisRefused:  # a map that is no stack is not taken; the coefficients can still be computed
             continue
-        return replace(taken, values=in_um2_per_s(np.asarray(taken.values, dtype=np.float32))), image
+        values = in_um2_per_s(np.asarray(taken.values, dtype=np.float32))
+        if values is not None:
+            return replace(taken, values=values), image
     return computed, image
 
 
@@ -90,16 +92,19 @@ def coefficients_of(base: NDArray[np.generic], weighted: NDArray[np.generic], lo
     return np.maximum(found, 0, out=found)
 
 
-def in_um2_per_s(values: Floats) -> Floats:
-    """Return a scanner's map in µm²/s: some write mm²/s, some 10⁻³ mm²/s, most 10⁻⁶ mm²/s, which is µm²/s."""
+def in_um2_per_s(values: Floats) -> Floats | None:
+    """Return a scanner's map in µm²/s: some write mm²/s, some 10⁻³ mm²/s, most 10⁻⁶ mm²/s, which is µm²/s.
+
+    None where it holds nothing or is of no such unit: it tells no core then, which is not a core of nothing.
+    """
     inside = values[values > 0]
     if not inside.size:
-        return values
+        return None
     usual = float(np.median(inside))
     for factor in (1.0, 1e3, 1e6):
         if USUAL_UM2_PER_S[0] <= usual * factor <= USUAL_UM2_PER_S[1]:
             return values * np.float32(factor)
-    return np.zeros_like(values)
+    return None
 
 
 def _mean(images: Images) -> Images:

@@ -33,6 +33,15 @@ def onto(values: NDArray[np.generic], given: Slab, wanted: Slab) -> Floats | Non
     return found
 
 
+def covered(given: Slab, wanted: Slab) -> float:
+    """Return how much of the middle of `wanted`, where a head lies, `given` has scanned: 0 to 1."""
+    there = onto(np.ones((given.slices, given.rows, given.columns), dtype=np.float32), given, wanted)
+    if there is None:
+        return 0.0
+    rows, columns = wanted.rows // 4, wanted.columns // 4
+    return float((there[:, rows : wanted.rows - rows, columns : wanted.columns - columns] > 0).mean())
+
+
 def _affine(slab: Slab) -> Doubles:
     """Return what brings (slice, row, column) to mm in the patient's coordinates (PS3.3 C.7.6.2.1.1)."""
     matrix: Doubles = np.eye(4)

@@ -71,8 +71,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "gantry-tilt": ("The gantry was tilted by {degrees}°", "Die Gantry war um {degrees}° gekippt"),
     "images-left-out": ("Images that could not be read: {images}", "Nicht lesbare Bilder: {images}"),
     "diffusion-elsewhere": (
-        "Diffusion in another frame of reference: no core",
-        "Diffusion in anderem Bezugssystem: kein Kern",
+        "Diffusion elsewhere, or not of the whole slab: no core",
+        "Diffusion liegt anderswo oder deckt nicht alles ab: kein Kern",
     ),
     "no-diffusion": ("No diffusion images: no core", "Keine Diffusionsbilder: kein Kern"),
     "gap-in-time": ("There is a gap in the images' times", "Lücke in den Aufnahmezeiten"),

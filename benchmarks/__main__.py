@@ -1,7 +1,7 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|deid|rules|start|move|people|viewer|login|audit|links|hl7|gateway
-                         |search|sight|perfusion …] [--quick] [--rounds 3] [--folder F]
+    python -m benchmarks [receive|web|query|zip|deid|rules|start|move|people|viewer|login|audit|links|hl7|imports
+                         |gateway|search|sight|perfusion …] [--quick] [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
 their million studies, which takes some four minutes more each (`sight` fills PostgreSQL anew each time). A run of some
@@ -23,6 +23,7 @@ from benchmarks import (
     deid,
     gateway,
     hospital,
+    importing,
     links,
     login,
     machine,
@@ -58,6 +59,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "audit": record.run,
     "links": links.run,
     "hl7": hospital.run,
+    "imports": importing.run,
     "gateway": gateway.run,
     "search": million.run,
     "sight": sight.run,

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+from tests.ports import free_port
 
 from benchmarks import machine
 from benchmarks.plan import Plan
-from benchmarks.servers import free_port
 from benchmarks.table import OURS, Aim, Line, Rounds, interleaved, line
 
 PART = "gateway"

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
+from tests.ports import free_port
 
 from benchmarks.plan import Plan
-from benchmarks.servers import HOST, Radrelay, Server, accepts, free_port
+from benchmarks.servers import HOST, Radrelay, Server, accepts
 from benchmarks.table import OURS, Aim, Line, Rounds, interleaved, line
 from radrelay.hl7.models import Hl7Message
 

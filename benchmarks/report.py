@@ -9,14 +9,15 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.deid import ANONYMIZER
+from benchmarks.importing import PEER as BY_HAND
 from benchmarks.ohif import OHIF
 from benchmarks.reasons import explained
 from benchmarks.receive import DCMTK, ORTHANC
 from benchmarks.table import Line, markdown
 
 ORDER = (
-    "receive", "web", "query", "zip", "move", "deid", "rules", "start", "people", "viewer", "login", "links", "audit",
-    "hl7", "gateway", "search", "sight", "perfusion",
+    "receive", "web", "query", "zip", "move", "deid", "rules", "start", "people", "viewer", "login", "links", "imports",
+    "audit", "hl7", "gateway", "search", "sight", "perfusion",
 )  # fmt: skip
 READING = """\
 Each row shows medians over interleaved rounds (A B A B, one run, one machine) and the median of the rounds' ratios;
@@ -58,7 +59,7 @@ class Report:
         whens = [f"- {name}: {part['when']}" for name, part in parts]
         text = [
             "# Speed and memory, measured by `make bench`", "", self.machine, *whens, "", READING,
-            markdown(lines, [ORTHANC, DCMTK, OHIF, ANONYMIZER]), "", *explained(lines), "<!-- rows",
+            markdown(lines, [ORTHANC, DCMTK, OHIF, ANONYMIZER, BY_HAND]), "", *explained(lines), "<!-- rows",
             json.dumps(self._parts, ensure_ascii=False), "-->", "",
         ]  # fmt: skip
         results.write_text("\n".join(text), encoding="utf-8")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import sqlalchemy as sa
+from tests.ports import free_port
 
 from benchmarks import machine
 from radrelay.archive.tables import INSTANCE, STUDY
@@ -27,12 +28,6 @@ from radrelay.storage.keys import Keyring
 HOST = "127.0.0.1"
 START_S = 90.0
 QUIET_LONG = "3600"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

@@ -14,7 +14,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import httpx2
 
-from tests.postgres import free_port
+from tests.ports import free_port
 
 ACCESS_KEY, SECRET_KEY, REGION = "key", "secret", "us-east-1"
 START_S = 60.0

@@ -7,6 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
+from tests.ports import free_port
+
 PORTS = 5
 START_S = 60.0
 
@@ -14,12 +16,10 @@ START_S = 60.0
 def started_on_a_port(command: Callable[[int], Sequence[str]]) -> tuple[subprocess.Popen[bytes], int]:
     """Start a program that listens on the port that `command` is given; returns it and the port.
 
-    Between finding a port and taking it a connection of somebody else's may go out from it, of which tests have
-    thousands: then the program ends, and another port is tried.
+    Somebody else may take a port between finding and taking it: then the program ends, and another port is tried.
     """
     for _ in range(PORTS):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + START_S
         while process.poll() is None and time.monotonic() < until:

@@ -22,7 +22,7 @@ from typing import Any
 import bonsai
 import trustme
 
-from tests.postgres import free_port
+from tests.ports import free_port
 
 SLAPD = Path("/usr/sbin/slapd")
 SCHEMAS = Path("/etc/ldap/schema")
@@ -213,7 +213,7 @@ def server(ldif: Mapping[str, str], schema: str = "") -> Iterator[Slapd]:
         secure, plain = free_port(), free_port()
         urls = f"ldaps://127.0.0.1:{secure} ldaps://127.0.0.2:{secure} ldap://127.0.0.1:{plain}"
         with (folder / "log").open("wb") as log:
-            command = [str(SLAPD), "-f", str(folder / "slapd.conf"), "-h", urls, "-d", "0"]
+            command = [str(SLAPD), "-f", str(folder / "slapd.conf"), "-h", urls, "-d", "none"]
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
         try:
             found = Slapd(folder, f"ldaps://127.0.0.1:{secure}", f"ldap://127.0.0.1:{plain}", process.pid)

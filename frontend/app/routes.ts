@@ -12,6 +12,8 @@ type Role = Account['role'];
 export type PageName =
   | 'studies'
   | 'import'
+  | 'imports'
+  | 'imported'
   | 'fetch'
   | 'pacs'
   | 'schedules'
@@ -54,6 +56,7 @@ export interface Route {
 
 interface Place extends Route {
   name: PageName;
+  /** One that ends in a slash is of all that stands below it. */
   address: string;
   icon: IconName;
   admin: boolean;
@@ -66,6 +69,8 @@ interface Place extends Route {
 export const places: readonly Place[] = [
   { name: 'studies', address: '/', icon: 'studies', admin: false, load: () => import('./pages/Studies.svelte') },
   { name: 'import', address: '/import', icon: 'import', admin: false, load: () => import('./pages/Import.svelte') },
+  { name: 'imports', address: '/imports', icon: 'link', admin: false, under: 'import', load: () => import('./pages/Imports.svelte') },
+  { name: 'imported', address: '/imports/', icon: 'link', admin: false, under: 'import', load: () => import('./pages/Imported.svelte') },
   { name: 'fetch', address: '/fetch', icon: 'fetch', admin: false, load: () => import('./pages/Fetch.svelte') },
   { name: 'pacs', address: '/pacs', icon: 'fetch', admin: true, under: 'fetch', load: () => import('./pages/PacsList.svelte') },
   { name: 'schedules', address: '/schedules', icon: 'fetch', admin: true, under: 'fetch', load: () => import('./pages/Schedules.svelte') },
@@ -103,14 +108,24 @@ export const places: readonly Place[] = [
 /** Where a study is looked at: its page is shown with the words of the first picture alone. */
 export const VIEWER = '/view';
 
+/** Where patients enter a link before their visit; behind it stands whose page it is, where that is not the first house's. */
+export const BRING = '/bring';
+
 /** What is for whoever is not logged in: where people sign up, and where links in letters lead. */
-export const outside: Readonly<Record<string, () => Promise<{ default: Component }>>> = {
+const outside: Readonly<Record<string, () => Promise<{ default: Component }>>> = {
   '/password': () => import('./pages/Password.svelte'),
   '/sign-up': () => import('./pages/SignUp.svelte'),
   '/join': () => import('./pages/Join.svelte'),
   '/address': () => import('./pages/Address.svelte'),
   '/closed': () => import('./pages/Closed.svelte'),
 };
+
+const bring = (): Promise<{ default: Component }> => import('./pages/Bring.svelte');
+
+/** The page at a path for whoever is not logged in, none where there is no such page. */
+export function outsideAt(path: string): (() => Promise<{ default: Component }>) | undefined {
+  return path === BRING || path.startsWith(`${BRING}/`) ? bring : outside[path];
+}
 
 /** One's own account. */
 export const ACCOUNT = '/account';
@@ -150,7 +165,7 @@ export function pageFor(path: string, role: Role | undefined, launched = false):
   if (role === 'link') return shared;
   if (path === SIGNED_ON) return signedOn;
   if (path === ACCOUNT) return account;
-  const place = places.find(({ address }) => address === path);
+  const place = places.find(({ address }) => (address.length > 1 && address.endsWith('/') ? path.startsWith(address) : address === path));
   return place && isFor(place, role) ? place : missing;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Somebody comes with a link. What opens it stands behind the # of the address, which a browser sends to nobody; it leaves
  * the address bar at once, and goes to the server in a body. What the first picture needs is asked for the moment it may be.
+ * The code for programs has it in the query: who photographs that with a telephone comes in all the same.
  */
 
 import { ApiProblem, post } from '../app/api/client';
@@ -31,7 +32,7 @@ export const tryOpen = (token: string, given: Given): Promise<Opened> =>
 
 /** Opens the link of the address; returns once something is open, with the address of that in the address bar. */
 export async function arrive(target: HTMLElement): Promise<void> {
-  const token = location.hash.slice(1) || kept();
+  const token = location.hash.slice(1) || (new URLSearchParams(location.search).get('token') ?? '') || kept();
   addEventListener('hashchange', reload); // another link in the same tab
   const same = token === kept() ? (history.state as object | null) : null; // with a code that was asked for
   const of = leftNow();

@@ -21,6 +21,7 @@ from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_orga
 from radrelay.cli_people import people_commands, token_app, user_app
 from radrelay.cli_perfusion import perfusion, perfusion_phantom
 from radrelay.cli_privacy import privacy_commands
+from radrelay.cli_recipes import recipe_commands
 from radrelay.cli_rules import rule_app
 from radrelay.cli_schedules import schedule_app
 from radrelay.cli_waiting import waiting_app
@@ -54,7 +55,7 @@ app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
 app.add_typer(organisation_app, name="organisation")
-for _name, _commands in (privacy_commands | gateway_commands | dlx_commands).items():
+for _name, _commands in (privacy_commands | gateway_commands | dlx_commands | recipe_commands).items():
     app.add_typer(_commands, name=_name)
 
 

@@ -85,6 +85,8 @@ def _study(session: Session, world: World, rng: random.Random, place: int, numbe
         "expires_at": rng.choice([None, None, NOW, NOW + timedelta(days=1)]),
     }  # fmt: skip
     row["patient_name_folded"] = row["patient_spellings"]
+    modalities = sorted(rng.sample(MODALITIES, rng.randint(1, 2)))
+    row["modalities"] = "\\".join(modalities)
     world.studies[row["id"]] = row
     insert(session, Study, search_text="", **row)
     world.texts.append(search_index.Entry(row["sort_key"], row["patient_name_folded"], ""))
@@ -96,7 +98,7 @@ def _study(session: Session, world: World, rng: random.Random, place: int, numbe
         world.holdings[held["id"]] = held
         insert(session, Holding, **held)
     own = [key for key, held in world.holdings.items() if held["study_id"] == row["id"]]
-    for modality in rng.sample(MODALITIES, rng.randint(1, 2)):
+    for modality in modalities:
         body_part = rng.choice(["", "HEAD", "KNEE"])
         part: dict[str, Any] = {"id": uuid.UUID(int=next(numbers)), "study_id": row["id"], "body_part": body_part}
         world.series.append(part | {"modality": modality})

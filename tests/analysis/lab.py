@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from tests.web.test_studies import CT, only_study, upload
 
 PROGRAM = '''#!{python} -IS
 """Do what the parameter says with the first image."""
-import json, os, pathlib, sys, time
+import json, os, pathlib, socket, sys, time
 given, made = map(pathlib.Path, sys.argv[1:3])
 said = json.loads(pathlib.Path(os.environ["RADRELAY_ANALYSIS_PARAMETERS"]).read_text())
 how = said["how"]
@@ -42,7 +43,6 @@ new = image.replace(old, own).replace(series, series[:-5] + b"77777")
 print(json.dumps({{"step": "copying", "share": 0.5}}), "and so on", sep="\\n", flush=True)
 print(json.dumps({{"step": "copying", "share": 0.5}}), flush=True)
 if how == "sleep":
-    pathlib.Path(said["mark"]).write_text(str(os.getpid())) if said.get("mark") else None
     time.sleep(60)
 if how == "memory":
     filled = bytearray(400 << 20)
@@ -59,15 +59,59 @@ if how == "fail":
     sys.exit(7)
 if how == "link":
     (made / "a.dcm").symlink_to("/etc/passwd")
+if how == "inside":
+    for number in range(4):
+        (given / f"more-{{number}}").write_bytes(bytes(2 << 20))
+if how == "nonsense":
+    reason = {{"code": "a\\0b", "message": "\\ud800 no", "facts": {{"message": 1, "self": 2, "far": float("inf")}}}}
+    print(json.dumps(reason), file=sys.stderr)
+    sys.exit(3)
 if how == "flood":
     (made / "a.dcm").write_bytes(bytes(8 << 20))
     time.sleep(60)
 if how != "nothing":
     (made / "copy.dcm").write_bytes(new)
     found = {{"sop_uids": [own.decode()], "environment": sorted(os.environ)}}
+    if how == "leave":
+        home = pathlib.Path(said["home"])
+        tried = found["tried"] = {{}}
+        for name, act in (
+            ("write beside", lambda: (home / "left").write_text("x")),
+            ("write in the images' folder's folder", lambda: (given.parent.parent / "left").write_text("x")),
+            ("read", lambda: [one.read_bytes() for one in sorted((home / "data").rglob("*")) if one.is_file()]),
+            ("environment", lambda: pathlib.Path("/proc", said["worker"], "environ").read_bytes()),
+            ("connect", lambda: socket.create_connection(("127.0.0.1", 9), 1)),
+            ("share memory", lambda: pathlib.Path("/dev/shm/left").write_text("x")),
+            ("use its folder", lambda: (given.parent / "tmp" / "a").write_text("x")),
+        ):
+            try:
+                act()
+                tried[name] = 0
+            except OSError as error:
+                tried[name] = error.errno
+        status = pathlib.Path("/proc/self/status").read_text().splitlines()
+        found["powers"] = {{line[:6]: int(line[7:], 16) for line in status if line.startswith("Cap")}}
+        if os.fork() == 0:
+            os.setsid()
+            os.closerange(0, 3)
+            time.sleep(60)
     (made / "findings.json").write_text(json.dumps(found))
 '''
-HOWS = ["copy", "sleep", "memory", "another", "rubbish", "refuse", "fail", "link", "flood", "nothing"]
+HOWS = [
+    "copy",
+    "sleep",
+    "memory",
+    "another",
+    "rubbish",
+    "refuse",
+    "fail",
+    "link",
+    "flood",
+    "nothing",
+    "inside",
+    "nonsense",
+    "leave",
+]
 
 
 @dataclass
@@ -124,6 +168,14 @@ class Lab:
     def folders(self) -> list[Path]:
         return [one for one in self.site.settings.analysis.memory_dir.iterdir() if one.is_dir()]
 
+    def at_work(self) -> int:
+        """Return how many processes of the program there are."""
+        program, found = str(self.site.settings.analysis.folder).encode(), 0
+        for one in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                found += program in (one / "cmdline").read_bytes()
+        return found
+
     def other_work(self) -> AnalysisWork:
         return open_work(self.site)
 
@@ -149,7 +201,8 @@ def describe(folder: Path) -> Path:
         "name": "copier", "title": "Copier", "version": "1.2", "modalities": ["CT"], "program": ["run"],
         "parameters": [
             {"name": "how", "kind": "choice", "default": "copy", "choices": HOWS},
-            {"name": "mark", "kind": "choice", "default": None, "choices": [str(folder / "mark")]},
+            {"name": "home", "kind": "choice", "default": str(folder), "choices": [str(folder)]},
+            {"name": "worker", "kind": "choice", "default": str(os.getpid()), "choices": [str(os.getpid())]},
         ],
         "limits": {"memory_bytes": 200 << 20, "cores": 1, "seconds": 20, "output_bytes": 4 << 20, "at_once": 1},
     }  # fmt: skip

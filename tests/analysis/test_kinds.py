@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from radrelay.analysis.errors import AnalysisUnknown, ParametersInvalid
 from radrelay.analysis.kinds import Kinds, Parameter, perfusion
 from radrelay.analysis.perfusion.constants import Constants
-from radrelay.settings import AnalysisSettings
+from radrelay.app.analysis_findings import analysis_findings, told
+from radrelay.settings import AnalysisSettings, Settings
 
 GOOD: dict[str, object] = {"name": "good", "version": "1", "program": ["sh", "run.sh"]}
 
@@ -29,6 +31,17 @@ def test_a_description_that_is_wrong_is_left_out_and_keeps_no_other_from_working
     assert kinds.get("good").command == ("sh", "run.sh")
     with pytest.raises(AnalysisUnknown):
         kinds.get("e")
+
+
+@pytest.mark.parametrize(
+    ("own", "of_letters", "spoken"), [(None, "de", "de"), ("en", "de", "en"), (None, "en", "en"), ("de", "en", "de")]
+)
+def test_pictures_speak_the_language_of_the_installation(
+    own: Literal["de", "en"] | None, of_letters: str, spoken: str
+) -> None:
+    kind = Kinds(AnalysisSettings(language=own), of_letters).get("perfusion")
+    assert kind.filled({})["language"] == spoken
+    assert kind.filled({"language": "en"})["language"] == "en"
 
 
 @pytest.mark.parametrize(
@@ -57,3 +70,17 @@ def test_everything_that_perfusion_rests_on_may_be_set_and_stands_at_its_own_def
     }
     assert {name: value for name, value in kind.filled().items() if name in defaults} == defaults
     assert kind.checked(kind.filled()) == kind.filled()
+
+
+def test_the_doctor_says_how_far_programs_are_held(tmp_path: Path) -> None:
+    assert list(analysis_findings(Settings(analysis={"folder": tmp_path}))) == []
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "analysis.json").write_text(json.dumps(GOOD))
+    [found] = analysis_findings(Settings(analysis={"folder": tmp_path}))
+    assert (found.subject, "good" in found.text) == ("analyses", True)
+    all_of_it = {"network": True, "processes": True, "mounts": True, "landlock": 7, "root": False}
+    assert told(all_of_it, ["good"]).state == "good"
+    less = told(all_of_it | {"network": False, "landlock": 0, "root": True}, ["good"])
+    assert less.state == "look"
+    assert "the network is open to them; they read and write whatever Radrelay's user may" in less.text
+    assert "as root" in less.text

@@ -53,6 +53,8 @@ def test_mixed_sampling_is_no_gap_and_slow_sampling_is_told() -> None:
     mixed = np.r_[np.arange(0, 40, 1.5), np.arange(40, 62, 4.0)]
     assert times.check_times(mixed, 1).warnings == ()
     assert [one.code for one in times.check_times(np.arange(25) * 3.5, 1).warnings] == ["sampling-over-3-s"]
+    assert [one.code for one in times.check_times(np.arange(25) * 3.0, 1).warnings] == ["sampling-coarse"]
+    assert times.check_times(np.arange(25) * 2.0, 1).warnings == ()
     assert [one.code for one in times.check_times(np.delete(EVEN, [20, 21]), 1).warnings] == ["gap-in-time"]
 
 

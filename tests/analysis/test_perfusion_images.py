@@ -93,6 +93,42 @@ def test_slices_numbered_from_the_top_and_the_table_moved_backwards_are_the_same
     check(read(backwards), phantom)
 
 
+def _set(name: str, value: object, *, late: bool = False) -> Change:
+    def change(own: Images) -> None:
+        for one in own[len(own) // 2 if late else 0 :]:
+            setattr(one, name, value)
+
+    return change
+
+
+def _aside(own: Images) -> None:
+    for one in own[len(own) // 2 :]:
+        x, y, z = one.ImagePositionPatient
+        one.ImagePositionPatient = [x + 20, y, z]
+
+
+def _alone(own: Images) -> None:
+    own[:] = own[::4]
+    _set("SliceThickness", None)(own)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_set("ImageOrientationPatient", None), OrientationMixed),
+        (_set("ImageOrientationPatient", [1, 0, 0, 0.3, 0.95, 0]), OrientationMixed),
+        (_set("FrameOfReferenceUID", "1.2.3.4", late=True), OrientationMixed),
+        (_aside, OrientationMixed),
+        (_alone, SizesMixed),
+    ],
+)
+def test_images_that_do_not_say_where_or_lie_beside_each_other_are_refused(
+    read: Callable[..., Read], change: Change, reason: type[Exception]
+) -> None:
+    with pytest.raises(reason):
+        read(change)
+
+
 def test_a_series_for_each_time_point_is_one_acquisition(read: Callable[..., Read], phantom: Phantom) -> None:
     def parted(own: Images) -> None:
         for number, one in enumerate(own):
@@ -274,6 +310,72 @@ def test_a_tilted_gantry_is_said(read: Callable[..., Read]) -> None:
 
     [warned] = read(tilted).warnings
     assert (warned.code, warned.facts) == ("gantry-tilt", {"degrees": 11.3})
+
+
+def _unsteady(most_mm: float) -> Change:
+    """Tell the table's place anew for each image, by up to `most_mm` apart."""
+
+    def change(own: Images) -> None:
+        for number, one in enumerate(own):
+            x, y, z = one.ImagePositionPatient
+            one.ImagePositionPatient = [x, y, f"{float(z) + most_mm * ((number // 4 * 7) % 24 / 23 - 0.5):.6g}"]
+
+    return change
+
+
+@pytest.mark.parametrize(("most_mm", "warned"), [(0.2, []), (0.9, ["slices-unsteady"])])
+def test_slices_whose_place_is_told_a_little_otherwise_each_time_are_the_same(
+    read: Callable[..., Read], phantom: Phantom, most_mm: float, warned: list[str]
+) -> None:
+    found = read(_unsteady(most_mm))
+    check(found, phantom)
+    assert [one.code for one in found.warnings] == warned
+    assert found.study.perfusion.slab.spacing[0] == pytest.approx(RECIPE.spacing[0], abs=0.01)
+
+
+def test_thin_slices_are_not_taken_for_unsteady_ones(read: Callable[..., Read], phantom: Phantom) -> None:
+    def thin(own: Images) -> None:
+        for one in own:
+            x, y, z = one.ImagePositionPatient
+            one.ImagePositionPatient, one.SliceThickness = [x, y, f"{float(z) / 16:.6g}"], "0.5"
+
+    check(read(thin), phantom)
+
+
+def test_images_without_a_frame_of_reference_are_taken_with_a_warning_and_their_results_have_one(
+    read: Callable[..., Read], phantom: Phantom
+) -> None:
+    def without(own: Images) -> None:
+        for one in own:
+            del one.FrameOfReferenceUID
+
+    found = read(without)
+    check(found, phantom)
+    assert [one.code for one in found.warnings] == ["no-frame-of-reference"]
+    assert found.study.perfusion.slab.frame_of_reference_uid.startswith("2.25.")
+
+
+def _told(own: Images, gone: Sequence[int], **said: str) -> None:
+    for one in own:
+        for name, value in said.items():
+            setattr(one, name, value)
+    own[:] = [one for number, one in enumerate(own) if number not in gone]
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        (lambda own: _told(own, (9, 50)), 2),  # among their neighbours
+        (lambda own: _told(own, range(92, 96), NumberOfTemporalPositions="24"), 4),  # the last time point
+        (lambda own: _told(own, range(88, 96), ImagesInAcquisition="96"), 8),
+        (lambda own: _told(own, (), NumberOfTemporalPositions="24", ImagesInAcquisition="96"), 0),
+        (lambda own: _told(own, (), ImagesInAcquisition="4"), 0),  # of each time point by itself
+        (lambda own: _told(own, (0, 1, 95)), 0),  # a table that goes to and fro begins and ends in the midst
+    ],
+)
+def test_images_that_are_not_there_are_said(read: Callable[..., Read], change: Change, missing: int) -> None:
+    told = {one.code: one.facts for one in read(change).warnings}
+    assert told == ({"images-missing": {"images": missing}} if missing else {})
 
 
 def _slice_away(own: Images) -> None:

@@ -14,15 +14,21 @@ import numpy as np
 import pydicom
 import pypdfium2
 import pytest
+from pydicom.dataset import Dataset
 
 from radrelay.analysis.objects import hand_over, write
 from radrelay.analysis.objects.captures import series_of
-from radrelay.analysis.objects.findings import findings_of
+from radrelay.analysis.objects.findings import findings_of, sides
+from radrelay.analysis.objects.identity import LEFT, RIGHT, write_identity
+from radrelay.analysis.objects.pictures import font
+from radrelay.analysis.objects.sheet import Sheet
 from radrelay.analysis.objects.summary import summary
 from radrelay.analysis.objects.words import WORDS, say
 from radrelay.analysis.perfusion import WARNINGS
 from radrelay.analysis.study import Findings
+from radrelay.dicom.deidentify import Reason, Refused
 from tests.analysis.perfusion_result import FRAME_UID, ORDER, STUDY_UID, analysed, without_lesion
+from tests.dicom.deidentify.made import outcome_of, project
 from tests.marks.marking import complaints
 
 MAPS = ("CBF", "CBV", "MTT", "TTP", "Tmax")
@@ -160,13 +166,54 @@ def test_without_a_lesion_there_is_no_segmentation_and_no_ratio(tmp_path: Path) 
     assert found.mismatch_ratio is None
 
 
+def words_of(document: pydicom.FileDataset) -> str:
+    pdf = pypdfium2.PdfDocument(document.EncapsulatedDocument)
+    assert len(pdf) == 1
+    return str(pdf[0].get_textpage().get_text_range())
+
+
 def test_document_is_a_page_whose_text_can_be_found(objects: dict[str, pydicom.FileDataset]) -> None:
-    document = pypdfium2.PdfDocument(objects["9401-document"].EncapsulatedDocument)
-    text = document[0].get_textpage().get_text_range()
-    assert len(document) == 1
+    text = words_of(objects["9401-document"])
     for part in ("For research use, not a certified medical device", "Mismatch ratio", "oscillation index 0.035"):
         assert part in text
-    assert "Yamada" not in text
+
+
+def test_document_says_whose_it_is_as_the_images_do_and_the_picture_does_not(
+    objects: dict[str, pydicom.FileDataset],
+) -> None:
+    study, result = analysed()
+    text = words_of(objects["9401-document"])
+    for part in ("Yamada, Tarou", "ID P-1", "born 1950-01-01", "study of 2026-03-01"):
+        assert part in text
+    shown = summary(study, result, ORDER, series_of(study, result, ORDER))
+    assert not re.search("Yamada|P-1|1950", " ".join(one.text for one in shown.written))
+    assert np.array_equal(objects["9000-summary"].pixel_array, shown.pixels())
+
+
+def test_document_of_pseudonymised_images_says_the_alias_in_the_readers_language() -> None:
+    study, _ = analysed()
+    header = Dataset()
+    header.PatientName, header.PatientID, header.StudyDate = "TRIAL-0007K", "1.5", "20260301"
+    other = replace(study, header=header)
+    page = Sheet(2000, 1414)
+    write_identity(page, other, "de")
+    assert [one.text for one in page.written] == ["TRIAL-0007K", "ID 1.5  ·  Studie vom 01.03.2026"]
+    header.PatientName, header.PatientID = "Müller-Lüdenscheidt^Hans-Jürgen^Günther^Dr.^MSc", "0" * 64
+    page = Sheet(2000, 1414)
+    write_identity(page, other, "de")
+    assert page.written[0].text == "Müller-Lüdenscheidt, Hans-Jürgen Günther Dr. MSc"
+    assert all(font(one.size).getlength(one.text) <= RIGHT - LEFT for one in page.written)
+
+
+def test_what_has_words_in_its_pixels_is_kept_back_from_copies_under_an_alias(folder: Path) -> None:
+    kept = {}
+    for path in folder.glob("9[04]*.dcm"):
+        made = outcome_of(path, project())
+        kept[path.stem] = list(made.reasons) if isinstance(made, Refused) else []
+    assert kept["9401-document"] == [Reason.DOCUMENT]
+    pictures = [name for name in kept if name.startswith("90")]
+    assert len(pictures) == 15
+    assert all(kept[name] == [Reason.BURNED_IN] for name in pictures)
 
 
 def test_findings_are_complete(folder: Path, objects: dict[str, pydicom.FileDataset]) -> None:
@@ -196,6 +243,17 @@ def test_notes_on_the_images_stand_on_the_page_and_in_the_findings() -> None:
     series = series_of(noted, result, ORDER)
     assert any("A second bolus" in one.text for one in summary(noted, result, ORDER, series).written)
     assert "two-boluses" in {one.code for one in findings_of(noted, result, ORDER, []).warnings}
+
+
+def test_the_summary_names_the_patients_sides_as_the_images_lie() -> None:
+    study, result = analysed()
+    slab = replace(study.perfusion.slab, orientation=(-1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+    turned = replace(study, perfusion=replace(study.perfusion, slab=slab))
+    for one, expected in ((study, ["R", "L"]), (turned, ["L", "R"])):
+        page = summary(one, result, ORDER, series_of(one, result, ORDER))
+        letters = sorted((mark for mark in page.written if mark.text in {"R", "L"}), key=lambda mark: mark.x)
+        assert [mark.text for mark in letters[:2]] == expected
+    assert sides((0.0, 1.0, 0.0, 0.0, 0.0, -1.0)) == ("", "")
 
 
 def test_where_nothing_tells_the_core_no_object_says_that_there_is_none(tmp_path: Path) -> None:

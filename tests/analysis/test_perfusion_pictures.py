@@ -79,6 +79,19 @@ def test_neighbours_with_like_curves_lose_noise_and_keep_their_edge() -> None:
     assert pictures[0, 0, :, 30].mean() - pictures[0, 0, :, 29].mean() > 4
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_faint_lesion_under_much_noise_keeps_its_outline(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:90, :90]
+    disc = np.hypot(rows - 45, columns - 45) < 14
+    pictures = rng.standard_normal((6, 2, 90, 90)).astype(np.float32)
+    pictures[0] += 1
+    pictures[:2, :, disc] += np.array([-0.42, 0.36], dtype=np.float32)[:, None, None]
+    alike.average_alike(pictures, np.ones(pictures.shape[1:], dtype=np.bool_), 8.2, 2.94)
+    found = pictures[1] - pictures[0] > -0.61
+    assert 2 * (found & disc).sum() / (found.sum() + 2 * disc.sum()) > 0.93
+
+
 def test_fine_pixels_are_joined_and_given_back() -> None:
     assert grid.factor((5.0, 0.43, 0.43), (16, 512, 512)) == 2
     assert grid.factor((5.0, 0.9, 0.9), (16, 256, 256)) == 1

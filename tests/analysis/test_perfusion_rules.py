@@ -60,6 +60,14 @@ def test_where_words_choose_none_both_are_shown(frames: list[Frame]) -> None:
     assert {one.series.uid for one in recognise(both, read_rules(), ["1.2.4"]).perfusion} == {"1.2.4"}
 
 
+def test_a_native_scan_is_told_beside_the_perfusion_and_no_localizer_is_taken_for_one(frames: list[Frame]) -> None:
+    one_time = [one for one in frames if one.times == frames[0].times]
+    native = as_series(one_time, "Head native", "AXIAL", "1.2.8")
+    found = recognise([*frames, *as_series(one_time, "Topogram", "LOCALIZER", "1.2.9"), *native], read_rules())
+    told = {one.role: (one.series_uid, one.images) for one in found.told()}
+    assert told == {"perfusion": (frames[0].series.uid, len(frames)), "native": ("1.2.8", len(one_time))}
+
+
 def test_a_site_says_which_by_a_rule_of_its_own(frames: list[Frame], tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text("[[series]]\nrole = 'perfusion'\nseries = '^head thick'\n")

@@ -12,6 +12,7 @@ from radrelay.analysis.perfusion.checking import check_positions
 from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
 from radrelay.analysis.perfusion.phantom_anatomy import Head, Lesion
 from radrelay.analysis.perfusion.phantom_curves import Bolus
+from radrelay.analysis.perfusion.times import per_slice
 
 STILL = Options(correct_motion=False)
 LESION = Lesion((40.0, 8.0, 0.0), (20.0, 32.0, 60.0), 0.65)
@@ -214,3 +215,30 @@ def test_whole_studies_of_a_healthy_head_have_neither_core_nor_ratio(noise: floa
     found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL, Constants())
     assert (found.lesions.core_ml, found.lesions.ratio) == (0, None)
     assert found.lesions.late_ml[6.0] < 2
+
+
+def test_an_image_that_is_missing_is_no_signal_of_nothing() -> None:
+    recipe = replace(RECIPE, modality="MR", noise=8.0, bolus=Bolus(peak=200.0))
+    phantom, options = make(recipe), replace(STILL, modality="MR", te_s=recipe.te_s)
+    true, tissue = phantom.truth.hypoperfused, []
+    times = per_slice(phantom.times, 3)
+    for missing in ((), (1, 8)):
+        volume, when = phantom.volume.astype(np.float32), times.copy()
+        for frame in missing:
+            volume[frame, 1], when[frame, 1] = 0, np.nan
+        found = analyse(volume, when, phantom.spacing, options)
+        late = found.lesions.late[6.0]
+        tissue.append(int(found.tissue.sum()))
+        assert 2 * (late & true).sum() / (late.sum() + true.sum()) > 0.9
+    assert tissue[1] == pytest.approx(tissue[0], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [((0, -1, 3), refusals.PlaceOutside), ((0, 5000, 3), refusals.PlaceOutside), ((0, 0, 0), refusals.NoContrast)],
+)
+def test_a_chosen_place_without_contrast_or_outside_yields_nothing(
+    phantom: Phantom, place: tuple[int, int, int], reason: type[AnalysisRefused]
+) -> None:
+    with pytest.raises(reason):
+        analyse(phantom.volume, phantom.times, phantom.spacing, replace(STILL, artery=(place,)))

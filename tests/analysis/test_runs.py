@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,15 +10,21 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from radrelay.analysis.errors import OutputInvalid
+from radrelay.analysis.folders import Folders
 from radrelay.analysis.models import AnalysisRun
+from radrelay.analysis.running import written_bytes
+from radrelay.analysis.service import FILING
 from radrelay.app.held_back import hold_back
 from radrelay.archive.models import Holding, Instance
+from radrelay.settings import AnalysisSettings
 from tests.analysis.lab import Lab, open_lab, until
 
 
@@ -57,7 +64,9 @@ def test_a_program_s_result_joins_its_study_and_what_it_was_given_is_gone(lab: L
         ("rubbish", "failed", "analysis-output-invalid"),
         ("link", "failed", "analysis-output-invalid"),
         ("flood", "failed", "analysis-output-too-large"),
+        ("inside", "failed", "analysis-output-too-large"),
         ("nothing", "failed", "analysis-no-output"),
+        ("nonsense", "refused", "a b"),
         ("fail", "failed", "analysis-failed"),
         ("refuse", "refused", "perfusion-no-contrast"),
     ],
@@ -71,24 +80,54 @@ def test_what_goes_wrong_is_told_and_leaves_nothing(lab: Lab, how: str, state: s
     assert lab.folders() == []
 
 
-def test_a_cancelled_run_ends_at_once(lab: Lab, tmp_path: Path) -> None:
-    mark = lab.site.settings.analysis.memory_dir.parent / "mark"
-    run_id = lab.start("sleep", mark=str(mark))
+def test_a_program_does_not_get_out_of_its_folder_nor_outlive_its_run(lab: Lab) -> None:
+    home = lab.site.settings.analysis.memory_dir.parent
+    assert [one for one in (home / "data").rglob("*") if one.is_file()]
+    run = lab.attempt(lab.start("leave"))
+    assert run["state"] == "done", run
+    findings = lab.root.http.get(f"/api/analysis-runs/{run['id']}/findings").json()
+    assert findings["tried"] == {
+        "write beside": errno.EACCES, "write in the images' folder's folder": errno.EACCES, "read": errno.EACCES,
+        "environment": errno.ENOENT, "connect": errno.ENETUNREACH, "share memory": 0, "use its folder": 0,
+    }  # fmt: skip
+    powers = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapBnd": 0, "CapAmb": 0}
+    assert findings["powers"] == powers, "root's program is root without a capability"
+    assert not Path("/dev/shm/left").exists()
+    assert lab.at_work() == 0
+
+
+def test_a_cancelled_run_ends_at_once(lab: Lab) -> None:
+    run_id = lab.start("sleep")
     thread = threading.Thread(target=lab.attempt, args=(run_id,))
     thread.start()
-    until(lambda: mark.exists() and mark.read_text())
     until(lambda: lab.run(run_id)["step"] == "copying")
-    pid = int(mark.read_text())
+    assert lab.at_work() > 0
     assert lab.post(f"{run_id}/cancel").status_code == 200
     thread.join(5)
     assert not thread.is_alive()
-    assert not Path(f"/proc/{pid}").exists()
+    until(lambda: lab.at_work() == 0)
     assert lab.run(run_id)["state"] == "cancelled"
     assert lab.folders() == []
     assert lab.post(f"{run_id}/cancel").status_code == 409
-    mark.unlink()
     assert lab.post(f"{run_id}/retry").json()["state"] == "waiting"
     assert lab.post(f"{run_id}/cancel").json()["state"] == "cancelled"
+    used = [one for one in lab.root.http.get("/api/analyses/usage").json() if one["outcome"] == "cancelled"]
+    assert [(one["kind"], one["source"]) for one in used[-2:]] == [("copier", "Upload")] * 2
+
+
+def test_a_cancel_waits_for_what_an_attempt_is_writing_and_comes_too_late_once_that_files(lab: Lab) -> None:
+    run_id, answers = lab.start(), list[int]()
+    lab.change(run_id, state="running", attempts=1)
+    thread = threading.Thread(target=lambda: answers.append(lab.post(f"{run_id}/cancel").status_code))
+    with lab.site.database.write() as session:
+        row = session.get_one(AnalysisRun, uuid.UUID(run_id), with_for_update=True)
+        row.step = FILING
+        session.flush()
+        thread.start()
+        thread.join(0.2)
+    thread.join(10)
+    assert answers == [409]
+    lab.change(run_id, state="cancelled", step="")
 
 
 def test_a_run_that_a_crash_cut_off_is_begun_anew_and_its_results_come_once(lab: Lab) -> None:
@@ -183,12 +222,41 @@ def test_what_is_off_does_not_start_and_a_rerun_names_the_one_before(lab: Lab) -
     assert (asked.status_code, asked.json()["code"]) == (403, "analysis-off")
 
 
-def test_folders_that_a_crash_left_are_removed_at_the_next_start(lab: Lab) -> None:
-    left = lab.work._folders
-    with left.one(uuid.uuid4(), 10, 10, {}) as place:
+def test_a_folder_that_a_program_has_closed_to_its_user_is_removed_with_the_images_in_it(lab: Lab) -> None:
+    with TemporaryDirectory() as own:
+        os.chmod(own, 0o777)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)  # whom rights hold
+        try:
+            settings = lab.site.settings.model_copy(update={"data_dir": Path(own)})
+            folders = Folders(settings.model_copy(update={"analysis": AnalysisSettings(memory_dir=Path(own))}))
+            with folders.one(uuid.uuid4(), 10, 10, {}) as place:
+                (place.images / "a.dcm").write_bytes(b"x")
+                place.images.chmod(0o500)
+                deep = place.output / "deep"
+                deep.mkdir()
+                deep.chmod(0o300)
+                with pytest.raises(OutputInvalid):
+                    written_bytes(place.root)
+            assert not place.root.exists()
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_folders_that_a_crash_left_are_removed_at_the_next_start_and_no_others(lab: Lab) -> None:
+    own = lab.work._folders
+    with own.one(uuid.uuid4(), 10, 10, {}) as place:
         assert os.stat(place.root).st_mode & 0o777 == 0o700
-        (place.images / "a.dcm").write_bytes(b"x")
-        alive = subprocess.Popen(["/bin/sleep", "60"], cwd=place.root)  # what a program had started
-        lab.other_work()
-        assert alive.wait(5) == -signal.SIGKILL
-        assert not place.root.exists()
+        left = place.root.with_name(f"{own._prefix}{uuid.uuid4().hex}")
+        (left / "in").mkdir(parents=True)
+        (left / "in" / "a.dcm").write_bytes(b"x")
+        sleepers = [subprocess.Popen(["/bin/sleep", "60"], cwd=one) for one in (left, place.root)]
+        lab.other_work()  # a second process of the role, beside the one whose run goes on
+        assert sleepers[0].wait(5) == -signal.SIGKILL  # what a program had started
+        assert not left.exists()
+        assert sleepers[1].poll() is None
+        assert place.images.is_dir()
+    assert sleepers[1].wait(5) == -signal.SIGKILL
+    assert not place.root.exists()

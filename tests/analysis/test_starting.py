@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access import Right, Target
 from radrelay.access.models import Grant
 from radrelay.analysis.models import AnalysisRun
 from radrelay.analysis.starting import start_called
@@ -24,6 +25,7 @@ from radrelay.routing.rules.work import RuleWork, note_complete
 from radrelay.storage import outbox
 from tests.analysis.lab import Lab, open_lab
 from tests.archive.house import made
+from tests.web.test_studies import grant_to
 
 STUDY_UID = "1.2.826.0.1.3680043.10.511.7"
 
@@ -126,6 +128,19 @@ def test_a_rule_starts_it_and_tells_before_what_would_start(lab: Lab) -> None:
         assert waiting(session) == []
         theirs = session.scalars(sa.select(AnalysisRun).where(AnalysisRun.study_id == study_id)).all()
         assert len(theirs) == 1
+
+
+def test_what_a_program_wrote_is_not_told_to_whoever_may_not_know_the_patient(lab: Lab) -> None:
+    put(lab, enabled=True)
+    run = lab.attempt(lab.start())
+    assert run["has_findings"], run
+    with lab.site.database.write() as session:
+        session.execute(sa.delete(Grant))
+    anna = lab.site.login("anna")
+    grant_to(lab.site, anna, Target("study", uuid.UUID(lab.study)), Right.SEE, identity="alias")
+    address = f"/api/analysis-runs/{run['id']}"
+    assert anna.http.get(address).json()["has_findings"] is False
+    assert anna.http.get(f"{address}/findings").json()["code"] == "analysis-no-findings"
 
 
 def test_who_may_not_annotate_starts_nothing_and_only_administrators_set(lab: Lab) -> None:

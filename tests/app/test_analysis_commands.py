@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from radrelay.analysis.errors import AnalysisOff, AnalysisUnknown, ParametersInvalid
+from radrelay.analysis.errors import AnalysisOff, AnalysisRunNotFound, AnalysisUnknown, ParametersInvalid
 from radrelay.app import analysis_commands as commands
 from radrelay.archive.errors import StudyNotFound
+from radrelay.errors import Misconfigured
 from tests.app.house import house, settings_in
 
 STUDY = "1.3.6.1.4.1.5962.1.2.1.20040119072730.12322"
@@ -29,13 +30,17 @@ def test_an_analysis_is_switched_on_started_listed_and_cancelled(
         commands.run_command(settings, "perfusion", STUDY, "")
     commands.switch_command(settings, "perfusion", enabled=True)
     for wrong, error in ((("another", STUDY, ""), AnalysisUnknown), (("perfusion", "1.2", ""), StudyNotFound),
-                         (("perfusion", STUDY, '{"method": "guess"}'), ParametersInvalid)):  # fmt: skip
+                         (("perfusion", STUDY, '{"method": "guess"}'), ParametersInvalid),
+                         (("perfusion", STUDY, "[1"), Misconfigured),
+                         (("perfusion", STUDY, "[1]"), Misconfigured)):  # fmt: skip
         with pytest.raises(error):
             commands.run_command(settings, *wrong)
     commands.run_command(settings, "perfusion", STUDY, '{"correct_motion": false}')
     run = capsys.readouterr().out.strip()
     commands.runs_command(settings, "")
     assert capsys.readouterr().out.split()[0::5][0] == run
+    with pytest.raises(AnalysisRunNotFound):
+        commands.cancel_command(settings, "nonsense")
     commands.cancel_command(settings, run)
     commands.runs_command(settings, "cancelled")
     assert run in capsys.readouterr().out

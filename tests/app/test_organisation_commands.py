@@ -55,7 +55,7 @@ def test_an_organisation_has_its_own_sources_people_and_record(
         own = organisations.named(session, "Praxis am See")
         assert (prepared.organisation_id, own.region, own.ae_titles) == (own.id, "DE", ("SEE",))
         kinds = sorted(one.kind for one in list_sources(session, own.id))
-        assert kinds == ["dicom", "folder", "import", "stow", "upload"]
+        assert kinds == ["dicom", "folder", "import", "portal", "stow", "upload"]
         assert session.scalars(sa.select(ApiToken.organisation_id)).all() == [own.id]
         events = session.scalars(sa.select(AuditEvent.action).where(AuditEvent.organisation_id == own.id)).all()
         assert sorted(events) == ["account.create", "organisation.create", "token.create"]

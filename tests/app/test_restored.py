@@ -25,8 +25,9 @@ from radrelay.storage.database import DatabaseUnavailable
 from radrelay.storage.keystore import KeysGone
 from tests.app.house import House, house, settings_in
 from tests.intake.samples import ct_file
+from tests.ports import free_port
 from tests.storage.test_keystore import lose_keys
-from tests.system.installation import free_port, until
+from tests.system.installation import until
 
 ROWS = ("radrelay.sqlite", "radrelay.sqlite-wal", "radrelay.sqlite-shm")
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from radrelay.archive import deletion, search
+from radrelay.archive import asked, deletion
 from radrelay.archive.errors import CursorInvalid
 from radrelay.archive.models import Holding, Study
 from radrelay.archive.query import (
@@ -304,7 +304,7 @@ def test_what_is_over_or_elsewhere_or_not_granted_is_not_found(
     assert len(people.find()) == len(PEOPLE)
     one = Study.id.in_(sa.select(Study.id).where(Study.study_uid == "1.2.3"))
     for few in (2000, 0):
-        monkeypatch.setattr(search, "FEW", few)
+        monkeypatch.setattr(asked, "FEW", few)
         assert people.find(visible=one) == ["strauss"]
         assert people.find(visible=one, name_words="strau") == ["strauss"]
         assert people.find(visible=one, name_words="müller") == []

@@ -63,13 +63,6 @@ class Papers:
         )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def unframed(stream: bytes) -> list[bytes]:
     """Take a stream apart after RFC 5425 4.3; anything else than whole frames is an error."""
     messages = []

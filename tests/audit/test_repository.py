@@ -18,7 +18,8 @@ from radrelay.clock import FixedClock
 from radrelay.settings import RepositorySettings
 from radrelay.storage.database import Database
 from tests.audit.recording import KEY, MEIER, Who, note, of_organisation, write
-from tests.audit.syslog_server import HEADER, Papers, free_port, receiving, rsyslog, until
+from tests.audit.syslog_server import HEADER, Papers, receiving, rsyslog, until
+from tests.ports import free_port
 
 SOURCE = AuditSource("archive.example", "RADRELAY", "Klinik Süd")
 

@@ -29,6 +29,7 @@ from radrelay.web.guards import FRAMED, HEADERS, framed_by
 from tests.frontend import (
     fake_access,
     fake_account,
+    fake_bringing,
     fake_choices,
     fake_consent,
     fake_data,
@@ -36,6 +37,7 @@ from tests.frontend import (
     fake_factors,
     fake_gateway,
     fake_hl7,
+    fake_imports,
     fake_links,
     fake_marks,
     fake_office,
@@ -64,6 +66,8 @@ class World:
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
     hl7: fake_hl7.Hl7 = field(default_factory=fake_hl7.Hl7)
+    imports: fake_imports.Imports = field(default_factory=fake_imports.Imports)
+    bringing: fake_bringing.Bringing = field(default_factory=fake_bringing.Bringing)
     routing: fake_routing.Routing = field(default_factory=fake_routing.Routing)
     pseudonyms: fake_pseudonyms.Pseudonyms = field(default_factory=fake_pseudonyms.Pseudonyms)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
@@ -376,7 +380,7 @@ class Guard:
         world.answering += counts
         world.asked_at = time.monotonic() if counts else world.asked_at
         try:
-            nobodys = ("/api/session", "/api/oidc", *fake_account.OPEN)
+            nobodys = ("/api/bringing", "/api/session", "/api/oidc", *fake_account.OPEN)
             if world.away and path.startswith("/api/"):
                 await problem(503, "unavailable", "The database does not answer.")(scope, receive, guarded)
             elif path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
@@ -409,6 +413,8 @@ ROUTES = [
     *fake_gateway.ROUTES,
     *fake_restricted.ROUTES,
     *fake_hl7.ROUTES,
+    *fake_imports.ROUTES,
+    *fake_bringing.ROUTES,
     *fake_routing.ROUTES,
     *fake_pseudonyms.ROUTES,
     *fake_rules.ROUTES,

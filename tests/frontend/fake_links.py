@@ -74,7 +74,13 @@ async def make(request: Request) -> Response:
         1, "open", **{name: wanted[name] for name in ("protection", "may_download", "max_uses", "label", "email")}
     )
     pin = "730518" if wanted["protection"] == "pin" else ""
-    return JSONResponse({"link": made, "address": f"https://x.example/s#{'x' * 54}", "qr": CODE, "pin": pin}, 201)
+    told = {"link": made, "address": f"https://x.example/s#{'x' * 54}", "qr": CODE, "pin": pin, "address_told": True}
+    hands_out = wanted["may_download"] and wanted["protection"] != "email"
+    programs = {
+        "exchange": f"https://x.example/s?token={'x' * 54}", "exchange_qr": CODE,
+        "health": f"shlink:/{'y' * 272}", "health_qr": CODE,
+    }  # fmt: skip
+    return JSONResponse(told | {name: value if hands_out else "" for name, value in programs.items()}, 201)
 
 
 async def done(request: Request) -> Response:

@@ -56,6 +56,7 @@ async def texts(request: Request) -> Response:
     known = [
         {"kind": "terms", "draft": empty, "versions": [], "stale": False},
         {"kind": "notice", "draft": draft, "versions": [line | {"accepted": 17}], "stale": True},
+        {"kind": "consent", "draft": empty, "versions": [], "stale": False},
     ]
     return JSONResponse({"texts": known, "placeholders": ["retention", "officer"]})
 
@@ -185,6 +186,7 @@ async def subject_data(request: Request) -> Response:
             "at": ago(),
             "studies": [study],
             "aside": [],
+            "imports": [],
             "account": None,
             "disclosures": 1,
             "unclear": 0,

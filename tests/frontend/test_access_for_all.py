@@ -13,10 +13,13 @@ from tests.frontend.conftest import OpenPage, Site, settled
 from tests.pages import violations
 
 ROOT = Path(__file__).parents[2]
+IMPORTED = [f"/imports/{uuid.UUID(int=7000 + number)}" for number in (2, 3, 4, 5)]
 VIEW = f"/view?study={uuid.UUID(int=2)}"
 PATHS = (
     "/",
     "/import",
+    "/imports",
+    *IMPORTED,
     "/deliveries",
     "/links",
     "/quarantine",

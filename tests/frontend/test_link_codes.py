@@ -12,8 +12,9 @@ def test_a_code_is_asked_for_waits_for_its_mail_is_mistyped_and_opens_the_images
     open_page: OpenPage, site: Site
 ) -> None:
     links = site.world.links
-    page = open_page("/s#" + "x" * 54, language="de", width=360, height=740, touch=True)
+    page = open_page("/s?token=" + "x" * 54, language="de", width=360, height=740, touch=True)  # the programs' code
     expect(page.locator("main")).to_contain_text("clinic.example")
+    assert page.url == f"{site.address}/s", "what opens it does not stay in the address"
     assert links.sent == [], "to open the page writes to nobody"
     expect(page.locator(".brand")).to_contain_text(links.organisation)
     expect(page.get_by_role("button", name="Datenschutzhinweise")).to_be_visible()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -59,6 +61,11 @@ def test_what_is_asked_for_is_what_the_link_is_made_of(open_page: OpenPage, site
     dialog.get_by_label("Note for yourself").fill("for the GP")
     dialog.get_by_role("button", name="Make link").click()
     expect(dialog).to_contain_text("730518")
+    dialog.get_by_text("For the programs of practices").click()
+    expect(dialog.get_by_label("DICOM Link Exchange", exact=True)).to_have_value(re.compile(r"/s\?token=x{54}$"))
+    expect(dialog.get_by_label("SMART Health Link", exact=True)).to_have_value(re.compile("^shlink:/y+$"))
+    expect(dialog.get_by_role("img", name="QR code: ")).to_have_count(2)
+    assert violations(page) == []
     for _ in range(2):  # browsers close at the second without asking
         page.keyboard.press("Escape")
     page.mouse.click(4, 4)

@@ -6,6 +6,7 @@ import math
 import re
 import time
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -51,9 +52,14 @@ def _touch(page: Page, *path: tuple[float, float]) -> None:
 
 def _list(page: Page) -> Any:
     """Open the list of marks, and return its entries."""
-    if not page.get_by_role("region", name="Measurements and notes").is_visible():
-        page.get_by_role("button", name="List of measurements and notes").click()
-    return page.get_by_role("region", name="Measurements and notes").get_by_role("listitem")
+    found = page.get_by_role("region", name="Measurements and notes")
+    for _ in range(10):  # a click may meet a toolbar that is being laid out
+        if not found.is_visible():
+            page.get_by_role("button", name="List of measurements and notes").click()
+        with suppress(AssertionError):
+            expect(found).to_be_visible(timeout=2_000)
+            break
+    return found.get_by_role("listitem")
 
 
 def _value(mark: dict[str, Any], name: str) -> float:

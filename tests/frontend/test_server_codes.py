@@ -7,12 +7,17 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import radrelay
 from radrelay.access.errors import LaunchRefused
 from radrelay.errors import RadrelayError
+from radrelay.importer.cases import STATES
+from radrelay.importer.duplicates import Why
+from radrelay.importer.folding import Reason
+from radrelay.importer.matching import Origin as ImportOrigin
 from radrelay.intake import discs, errors, file_kinds, quarantine, tally, unpack, zip_members
 from radrelay.intake.file_kinds import FileKind
 from radrelay.intake.identify import IDENTIFIABLE
@@ -129,6 +134,28 @@ def test_whatever_closes_what_a_program_opened_is_said_in_one_sentence_of_its_ow
 
 def test_no_error_is_left_out_that_is_not_there() -> None:
     assert (COMMANDS | LISTENER | DICOMWEB | ARCHIVES) - problem_codes() == set()
+
+
+def import_findings() -> set[str]:
+    rooms = (SOURCE / "importer").glob("*.py")
+    text = "\n".join(path.read_text() for path in rooms)
+    plain = set(re.findall(r'Finding\(\s*"(?:passed|look|stop)",\s*"([a-z-]+)"', text))
+    rows = {f"{field}-{verdict}" for field, verdict in (
+        ("name", "compatible"), ("name", "other"), ("name", "unsaid"), ("birth-date", "unsaid"), ("sex", "compatible"),
+    )}  # fmt: skip
+    return plain | rows | set(get_args(Why)) | {"accession-taken", "accession-foreign", "complete", "study-missing",
+                                                "fewer-than-promised"}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_finding_of_an_import_has_words(language: str) -> None:
+    found, words = import_findings(), known(language)
+    assert {"birth-date-differs", "chosen-contradicts", "not-asked"} <= found
+    wanted = {f"imports.finding.{code}" for code in found} | {f"imports.state.{state}" for state in STATES}
+    wanted |= {f"imports.{part}.{why}" for why in get_args(Why) for part in ("becomes", "becomesAll")}
+    wanted |= {f"imports.reason.{one}" for one in get_args(Reason)}
+    wanted |= {f"imports.origin.{one}" for one in get_args(ImportOrigin)}
+    assert wanted - words == set()
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

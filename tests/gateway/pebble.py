@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.postgres import free_port
+from tests.ports import free_port
 
 BOUND = ("known-clinic", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W")
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.gateway.house import PUBLIC, RunningRelay, browser, house, ran, until
-from tests.postgres import free_port
+from tests.ports import free_port
 
 CLINIC = "pictures.clinic.example"
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3

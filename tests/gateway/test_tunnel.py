@@ -20,6 +20,7 @@ from radrelay.gateway.errors import CodeRefused, PeerGone, RelayUntrusted
 from radrelay.gateway.relay import ENROL
 from radrelay.gateway.secured import Secured
 from tests.gateway.house import RunningRelay, answer_of, browser, house, ran, silent, until
+from tests.ports import free_port
 
 CLINIC, PRACTICE = "pictures.clinic.example", "pictures.practice.example"
 
@@ -367,9 +368,7 @@ def test_plain_http_and_plain_dicom_do_not_reach_the_site(tmp_path: Path) -> Non
         async with house(tmp_path) as made:
             relay = await made.relay()
             site = await made.site("clinic", [CLINIC], relay)
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
+            port = free_port()
             relay.site("clinic", [CLINIC], [port])
             await until(lambda: _listens(port), "the port of the site")
             await until(lambda: site.agent.states[0].ports == [port], "the site to be told of it")

@@ -15,8 +15,8 @@ from radrelay.importer.attempts import AttemptsInMemory
 from radrelay.importer.connectors.addresses import shared_by
 from radrelay.importer.connectors.dlx import DlxConnector
 from radrelay.importer.connectors.entered import link_in
-from radrelay.importer.connectors.health_links import health_link, is_health_link
-from radrelay.importer.connectors.recognising import leads_in
+from radrelay.importer.connectors.health_links import day_in, health_link, is_health_link
+from radrelay.importer.connectors.recognising import connectors_of, leads_in
 from radrelay.importer.errors import AddressRefused, LinkExpiredThere, NotEncrypted, PortalTrouble, PortalUnclear
 from tests.importer.portal import outgoing
 
@@ -55,6 +55,48 @@ def shlink(**told: object) -> str:
     ],
 )  # fmt: skip
 def test_the_link_in_what_was_entered(text: str, link: str) -> None:
+    assert link_in(text) == link
+
+
+LETTER = "Klinik Beispiel, https://www.klinik.example/standort\nFragen? datenschutz.klinik.example/x\n"
+WHOLE = shlink(url="https://a.example/1", key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        (LETTER + "Ihr Link: https://portal.example/?token=ABC-S1Z-98A", "https://portal.example/?token=ABC-S1Z-98A"),
+        (LETTER + "Ihr Link: portal.example/?token=ABC-S1Z-98A", "https://portal.example/?token=ABC-S1Z-98A"),
+        (LETTER + "https://portal.example/abholen/AB12X9", "https://portal.example/abholen/AB12X9"),
+        (LETTER + f"https://demo.example/view/{KHEOPS}", f"https://demo.example/view/{KHEOPS}"),
+        (LETTER + f"https://pacs.example/rs/studies/{UID}", f"https://pacs.example/rs/studies/{UID}"),
+        (LETTER + "https://portal.example/x?c=7", "https://portal.example/x?c=7"),
+        (LETTER + WHOLE, WHOLE),
+        ("https://www.klinik.example https://portal.example/x", "https://portal.example/x"),
+        (LETTER + "https://www.klinik.example/rechnung", "https://www.klinik.example/standort"),
+    ],
+)
+def test_of_several_addresses_it_is_the_one_to_fetch_with(text: str, link: str) -> None:
+    assert link_in(text) == link
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("https://portal.example/f?token=ABC-\nS1Z-98A\nDanke", "https://portal.example/f?token=ABC-S1Z-98A"),
+        ("> https://portal.example/f?token=ABC \r\n> -S1Z-\r\n> 98A", "https://portal.example/f?token=ABC-S1Z-98A"),
+        ("https://portal.example/f?token=\nABC-S1Z-98A.", "https://portal.example/f?token=ABC-S1Z-98A"),
+        ("https://portal.example/f?token=ABC\u00ad\nS1Z-98A", "https://portal.example/f?token=ABCS1Z-98A"),
+        (f"Link: {WHOLE[:40]}\n{WHOLE[40:70]}\n{WHOLE[70:]}\nDanke", WHOLE),
+        (f"https://viewer.example/#{WHOLE[:60]}\n  {WHOLE[60:]}", f"https://viewer.example/#{WHOLE}"),
+        (f"{WHOLE[:40]}\nCode: 12", WHOLE[:40]),
+        (f"{WHOLE}\n12345", WHOLE),
+        ("https://portal.example/f?token=ABC-\nDanke", "https://portal.example/f?token=ABC-"),
+        ("https://portal.example/f?token=ABC-\nCode: 1234", "https://portal.example/f?token=ABC-"),
+        ("https://portal.example/f?token=ABC12\n12345", "https://portal.example/f?token=ABC12"),
+    ],
+)
+def test_a_link_that_is_broken_over_lines_is_joined_where_it_plainly_goes_on(text: str, link: str) -> None:
     assert link_in(text) == link
 
 
@@ -154,6 +196,18 @@ def test_health_links_of_others(shared_data: Path) -> None:
     assert not is_health_link(link_in(card))
 
 
+@pytest.mark.parametrize(
+    ("typed", "day"),
+    [
+        ("24.12.1978", "1978-12-24"), ("24/12/1978", "1978-12-24"), ("4 - 3 - 1978", "1978-03-04"),
+        ("1978/12/24", "1978-12-24"), ("04/03/1978", ""), ("4/4/1978", "1978-04-04"), ("30.2.1978", ""),
+        ("12/24/1978", ""), ("4711", ""), ("19781224", ""),
+    ],
+)  # fmt: skip
+def test_a_day_as_a_passcode_is_read_however_it_is_typed(typed: str, day: str) -> None:
+    assert day_in(typed) == day
+
+
 def test_a_health_link_with_a_passcode_and_an_end() -> None:
     found = health_link(shlink(url="https://shl.example/m/1", key=KEY, flag="LP", exp=1_700_000_000, v=1))
     assert (found.passcode, found.direct, found.expires_at) == (True, False, datetime.fromtimestamp(1.7e9, UTC))
@@ -184,19 +238,19 @@ def test_health_links_that_cannot_be_followed(link: str, error: type[PortalTroub
 @pytest.mark.parametrize(
     ("text", "connectors"),
     [
-        ("HTTPS://PORTAL.EXAMPLE/DLX/V1/TOKEN/ABC-S1Z", ["dlx"]),
-        ("Ihre Bilder: https://portal.example/?token=ABC-S1Z.", ["dlx"]),
-        (f"https://demo.example/view/{KHEOPS}", ["dlx", "dicomweb"]),
-        (f"https://o.example/ui/app/token-landing.html?token={TOKEN}", ["dlx", "dicomweb"]),
-        (f"https://pacs.example/rs/studies/{UID}", ["dicomweb"]),
+        ("HTTPS://PORTAL.EXAMPLE/DLX/V1/TOKEN/ABC-S1Z", ["dlx", "document"]),
+        ("Ihre Bilder: https://portal.example/?token=ABC-S1Z.", ["dlx", "document"]),
+        (f"https://demo.example/view/{KHEOPS}", ["dlx", "dicomweb", "document"]),
+        (f"https://o.example/ui/app/token-landing.html?token={TOKEN}", ["dlx", "dicomweb", "document"]),
+        (f"https://pacs.example/rs/studies/{UID}", ["dicomweb", "document"]),
         (f"https://viewer.example/#{shlink(url='https://a.example/1', key=KEY)}", ["shl"]),
-        ("https://portal.example/", []),
+        ("https://portal.example/", ["document"]),
         ("nothing", []),
     ],
 )
 def test_what_a_link_may_be_of_in_the_order_of_trying(text: str, connectors: list[str]) -> None:
-    found = leads_in(text, DlxConnector(outgoing(), AttemptsInMemory()))
-    assert [lead.connector for lead in found] == connectors
+    found = leads_in(text, connectors_of(outgoing(), AttemptsInMemory()))
+    assert [lead.connector for lead, _ in found] == connectors
 
 
 def test_a_health_link_is_not_taken_for_another_portal() -> None:

@@ -15,7 +15,7 @@ import pytest
 from radrelay.dicom import phantoms
 from radrelay.dicom.disc_directory import read_directory
 from radrelay.dicom.phantom_patients import PATIENTS
-from radrelay.importer.attempts import AttemptsInMemory
+from radrelay.importer.attempts import AttemptsInMemory, counted_as
 from radrelay.importer.connectors.dlx import DlxConnector, DlxErrand
 from radrelay.importer.dlx.library import Library
 from radrelay.importer.dlx.provider import Key
@@ -32,13 +32,20 @@ from radrelay.importer.errors import (
     PageForParcel,
     ParcelTooLarge,
     PortalBusy,
+    PortalRefused,
     PortalStalled,
     PortalTrouble,
     PortalUnclear,
+    PortalUnreachable,
     WrongContent,
 )
+from radrelay.importer.findings import of_parcel
+from radrelay.importer.following import listed_text
+from radrelay.importer.gathering import gather
 from radrelay.importer.line import Limits
-from tests.importer.portal import HASTY, Asked, Kept, Portal, outgoing, portal
+from radrelay.importer.models import ImportCase
+from radrelay.importer.written_down import promises_of
+from tests.importer.portal import HASTY, Answer, Asked, Kept, Portal, outgoing, portal
 from tests.importer.provider import BORN, RIGHT, TOKEN, Serving, Waits, connector, errand, serving
 
 REPORT = b"%PDF-1.4\n% report\n"
@@ -100,7 +107,6 @@ def test_a_link_leads_to_a_disc_with_its_directory(here: Serving, waits: Waits, 
         assert set(named) <= set(disc.namelist())
     made.download(report, sink)
     assert sink.bytes == REPORT
-    assert made.download_all(sink).content == "zip"
 
 
 def test_several_questions_in_the_forms_that_are_asked_for(here: Serving, waits: Waits) -> None:
@@ -149,22 +155,49 @@ def test_wrong_answers_are_counted_for_each_token_and_end(here: Serving, waits: 
         made.open(other).answer(RIGHT)
 
 
-def test_an_attempt_counts_unless_the_portal_was_not_reached(waits: Waits) -> None:
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (lambda asked: asked.give(200, b'{"error": "wrong birth date"}', "application/json"), PortalUnclear),
+        (lambda asked: asked.give(200, b"<!DOCTYPE html>Falsches Geburtsdatum", "text/html"), PortalUnclear),
+        (lambda asked: asked.give(500, b""), PortalRefused),
+        (lambda asked: asked.give(303, b"", Location="https://elsewhere.example/login"), HostNotAllowed),
+        (lambda asked: asked.hang(), PortalStalled),  # who knows whether it was counted there
+    ],
+)
+def test_answers_that_were_sent_count_whatever_the_portal_says(
+    waits: Waits, answer: Answer, error: type[PortalTrouble]
+) -> None:
+    with portal() as made:
+        TenMinutes(made, waits)
+        known = connector(waits, AttemptsInMemory(1), HASTY)
+        lead = known.recognise(made.url(f"/dlx/v1/token/{TOKEN}", "127.0.0.1"))
+        assert lead is not None
+        made.answers[f"/dlx/v1/tokentfa/{TOKEN}"] = answer
+        with pytest.raises(error):
+            known.open(lead).answer(RIGHT)
+        with pytest.raises(AttemptsSpent):
+            known.open(lead).answer(RIGHT)
+
+
+def test_an_attempt_that_never_left_or_met_an_expired_link_is_given_back(waits: Waits) -> None:
     attempts = AttemptsInMemory(1)
     with portal() as made:
         TenMinutes(made, waits)
         known = connector(waits, attempts, HASTY)
         lead = known.recognise(made.url(f"/dlx/v1/token/{TOKEN}", "127.0.0.1"))
         assert lead is not None
+        begun = known.open(lead)
+        begun.ask()
+        made.answers[f"/dlx/v1/tokentfa/{TOKEN}"] = lambda asked: asked.give(403, b"")
+        with pytest.raises(LinkExpiredThere):
+            begun.answer(RIGHT)
         made.answers[f"/dlx/v1/tokentfa/{TOKEN}"] = lambda asked: asked.give(503, b"")
-        for _ in range(2):
-            with pytest.raises(PortalBusy):
-                known.open(lead).answer(RIGHT)
-        made.answers[f"/dlx/v1/tokentfa/{TOKEN}"] = lambda asked: asked.hang()
-        with pytest.raises(PortalStalled):  # who knows whether it was counted there
-            known.open(lead).answer(RIGHT)
-        with pytest.raises(AttemptsSpent):
-            known.open(lead).answer(RIGHT)
+        with pytest.raises(PortalBusy):  # nobody there has looked at it
+            begun.answer(RIGHT)
+    with pytest.raises(PortalUnreachable):
+        begun.answer(RIGHT)
+    assert attempts.spend(counted_as(lead.host, lead.token)) == 0
 
 
 def test_an_expired_link_says_to_ask_for_reactivation(here: Serving, waits: Waits) -> None:
@@ -176,7 +209,7 @@ def test_an_expired_link_says_to_ask_for_reactivation(here: Serving, waits: Wait
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        ("questions-page", PortalUnclear), ("foreign-base", HostNotAllowed), ("inside-redirect", HostNotAllowed),
+        ("questions-page", PortalUnclear), ("foreign-base", HostNotAllowed), ("inside-redirect", AddressRefused),
         ("jwt-missing", PortalUnclear), ("list-empty", NothingListed), ("list-page", PortalUnclear),
         ("page-for-zip", PageForParcel), ("other-file", WrongContent), ("unknown-404", None),
         ("questions-text", None), ("jwt-json", None), ("placeholder-base", None), ("pdf-for-zip", None),
@@ -427,6 +460,36 @@ def test_no_token_answer_or_login_in_any_error(here: Serving, waits: Waits) -> N
     text = "".join(told)
     assert "portal" in text
     assert not [one for one in (TOKEN, BORN, "1970-01-01", "eyJ") if one in text]
+
+
+def test_nothing_that_is_listed_is_dropped(waits: Waits) -> None:
+    """Whatever has no usable id is told as missing; ids that are numbers are asked for as they are written."""
+    study = {"studyInstanceUID": "1.2.1", "fileCount": 3.0}
+    listed = [
+        {"id": "a", **study}, {"id": "a", **study}, {"id": "a", "studyInstanceUID": "1.2.4", "fileCount": 5},
+        {"id": 7.0, "studyInstanceUID": "1.2.3"}, {"id": 7, "studyInstanceUID": "1.2.5"},
+        {"studyInstanceUID": "1.2.2", "fileCount": 20}, {"id": True, "description": "x"}, {"id": None},
+    ]  # fmt: skip
+    with portal() as made:
+        provider = TenMinutes(made, waits)
+        made.answers["/dlx/v1/list"] = lambda asked: asked.give(200, json.dumps({"dataItem": listed}).encode())
+        made.answers |= dict.fromkeys(["/dlx/v1/download/7.0", "/dlx/v1/download/7"], provider.download)
+        errand_ = errand(made.url(f"/dlx/v1/token/{TOKEN}", "127.0.0.1"), waits)
+        errand_.answer(RIGHT)
+        items = errand_.items()
+        assert [(one.id, one.study_uid, one.files) for one in items if one.reachable] == [
+            ("a", "1.2.1", 3), ("a", "1.2.4", 5), ("7.0", "1.2.3", None), ("7", "1.2.5", None),
+        ]  # fmt: skip
+        for one in items[2:4]:
+            assert errand_.download(one, Kept()).size == 100_004
+        made.answers["/dlx/v1/list"] = lambda asked: asked.give(200, b'{"dataItem": [{"id": null}]}')
+        with pytest.raises(PortalUnclear):
+            errand_.items()
+    case = ImportCase(listed=listed_text(items))
+    missing = [(one.study_uid, one.facts["missing"]) for one in of_parcel(gather([]).parcel(promises_of(case)))
+               if one.code == "files-missing"]  # fmt: skip
+    assert missing == [("1.2.2", 20), ("", 1), ("", 1)]
+    assert [one.names for one in promises_of(case) or () if one.by == "unreached"] == [(), ("x",), ()]
 
 
 def test_busy_without_end_is_given_up(waits: Waits) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import itertools
+import threading
+import time
+import zipfile
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from radrelay.importer.contents import content_of
-from radrelay.importer.downloading import Download, Downloaded
+from radrelay.importer.downloading import Download, Downloaded, Resuming
 from radrelay.importer.errors import (
     PageForParcel,
     ParcelTooLarge,
@@ -138,11 +142,58 @@ def test_one_that_drips_is_given_up() -> None:
         while not asked.server.portal.over.wait(0.02):
             asked.wfile.write(b"x")
 
-    limits = Limits(window_s=0.2, least_in_window=4096, whole_s=0.1)
+    limits = Limits(window_s=0.2, least_in_window=4096)
     with portal() as made:
         made.answers["/zip"] = drips
         with pytest.raises(PortalStalled):
             fetch(made, Kept(), limits)
+        assert len(made.asked) == 1  # a window without enough is all the silence that there may be
+
+
+def zipped(*files: bytes, comment: bytes = b"") -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number, file in enumerate(files):
+            archive.writestr(f"{number}.bin", file)
+        archive.comment = comment
+    return made.getvalue()
+
+
+def without_length(body: bytes) -> Callable[[Asked], None]:
+    def answer(asked: Asked) -> None:
+        asked.head(200, "application/pdf", None)
+        asked.wfile.write(body)
+
+    return answer
+
+
+PDF = b"%PDF-1.4\n" + b"x" * 5000 + b"\ntrailer\n%%EOF\n"
+INNER = zipped(bytes(9000), zipped(b"x"))
+
+
+@pytest.mark.parametrize(
+    ("body", "cut"),
+    [(PDF, 9), (zipped(b"x" * 9000), 1), (zipped(b"x" * 9000, comment=b"of a portal"), 3),
+     (INNER, len(INNER) - INNER.index(b"PK\x05\x06") - 22), (b"\x89PNG\r\n\x1a\n" + bytes(5000) + b"IEND\xaeB`\x82", 9),
+     (b"\xff\xd8\xff\xe0" + bytes(5000) + b"\xff\xd9", 1)],
+    ids=["pdf", "zip", "comment", "zip within", "png", "jpeg"],
+)  # fmt: skip
+def test_what_comes_without_a_length_is_whole_if_it_ends_as_its_form_does(here: Portal, body: bytes, cut: int) -> None:
+    sink = Kept()
+    here.answers["/zip"] = without_length(body)
+    came = fetch(here, sink)
+    assert (sink.bytes, came.length_known) == (body, False)
+    here.answers["/zip"] = without_length(body[:-cut])
+    with pytest.raises(PortalBrokeOff):
+        fetch(here, Kept())
+    answers = iter([without_length(body[:-cut]), without_length(body)])
+
+    def first_broken(asked: Asked) -> None:
+        next(answers)(asked)
+
+    here.answers["/zip"] = first_broken
+    assert fetch(here, sink).resumed == 1
+    assert sink.bytes == body
 
 
 def test_chunks_that_break_off_are_noticed(here: Portal) -> None:
@@ -212,7 +263,10 @@ def test_kinds_are_told_by_bytes_alone() -> None:
 
 
 def test_a_busy_portal_says_when_to_come_again(here: Portal) -> None:
-    answers = iter([(b'{"timeOutInSeconds": 7}', {}), (b"null", {}), (b"", {"Retry_After": "9"}), (b"{", {})])
+    answers = iter([
+        (b'{"timeOutInSeconds": 7}', {}), (b"null", {}), (b"", {"Retry_After": "9"}), (b"{", {}),
+        (b"", {"Retry_After": "\u00b2"}), (b"", {"Retry_After": "9" * 5000}),
+    ])  # fmt: skip
 
     def busy(asked: Asked) -> None:
         body, headers = next(answers)
@@ -220,11 +274,11 @@ def test_a_busy_portal_says_when_to_come_again(here: Portal) -> None:
 
     here.answers["/zip"] = busy
     told = []
-    for _ in range(4):
+    for _ in range(6):
         with pytest.raises(PortalBusy) as raised:
             fetch(here, Kept())
         told.append(raised.value.facts["seconds"])
-    assert told == [7, 30, 9, 30]
+    assert told == [7, 30, 9, 30, 30, 30]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 500])
@@ -239,3 +293,33 @@ def test_the_name_that_a_portal_gives_is_no_path(here: Portal) -> None:
     given = 'attachment; filename="..\\..\\etc/cron.d/Müller, Max.zip"'
     here.answers["/zip"] = lambda asked: asked.give(200, WHOLE, Content_Disposition=given)
     assert fetch(here, Kept()).name == "Müller, Max.zip"
+
+
+def test_who_has_sent_all_and_stays_is_left_at_once(here: Portal) -> None:
+    stays = threading.Event()
+
+    def answer(asked: Asked) -> None:
+        asked.head(200, "application/zip", len(WHOLE))
+        asked.wfile.write(WHOLE)
+        stays.wait(5)
+
+    here.answers["/zip"] = answer
+    sink, began = Kept(), time.monotonic()
+    fetch(here, sink)
+    stays.set()
+    assert (sink.bytes == WHOLE, time.monotonic() - began < 4) == (True, True)
+
+
+def test_who_falls_silent_again_and_again_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = [0.0], list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def silences(well_s: float) -> int:
+        resuming = Resuming(Limits(), waited.append)
+        for count in range(20):
+            now[0] += well_s + 30
+            if not resuming.again(further=True, trouble=PortalStalled()):
+                return count
+        return 20
+
+    assert (silences(5), silences(200)) == (3, 20)  # after two minutes of silence in all; who goes well is resumed

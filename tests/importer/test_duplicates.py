@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from radrelay.dicom.header import parse
 from radrelay.errors import RadrelayError
 from radrelay.importer.arrived import ArrivedObject, header_digest
-from radrelay.importer.duplicates import KeptObject, decide, filed, missing
+from radrelay.importer.duplicates import Decision, KeptObject, decide
 from radrelay.importer.reconciling import Wanted, reconcile
 from tests.dicom.objects import opened
 from tests.importer.objects import foreign, header_of
@@ -21,7 +22,18 @@ from tests.importer.test_reconciling import AT, FOREIGN, ORDER, OURS, some
 
 PATIENT = ("KH", "4711")
 ONE = ArrivedObject.whole(foreign(**FOREIGN)[0], header_of(foreign(**FOREIGN)), file="a/1")
-KEPT = KeptObject(ONE.sop_uid, ONE.study_uid, frozenset({ONE.digest}), ONE.transfer_syntax, ONE.pixels, ONE.header)
+
+
+def kept_as(one: ArrivedObject) -> KeptObject:
+    """An object as it is kept once it is filed."""
+    return KeptObject(one.sop_uid, one.study_uid, frozenset({one.digest}), one.transfer_syntax, one.pixels, one.header)
+
+
+def filed(decisions: Iterable[Decision]) -> tuple[ArrivedObject, ...]:
+    return tuple(one.arrived for one in decisions if one.action == "file")
+
+
+KEPT = kept_as(ONE)
 
 
 def decided(one: ArrivedObject, *kept: KeptObject) -> tuple[str, str]:
@@ -72,7 +84,15 @@ def test_a_study_of_somebody_else_here_is_held_back_whole() -> None:
 def test_of_a_study_that_is_here_in_part_the_rest_is_filed() -> None:
     two, three = replace(ONE, sop_uid="1.9", file="a/2"), replace(ONE, sop_uid="1.10", file="a/3")
     found = decide([three, two, ONE], {ONE.sop_uid: [KEPT]}, {ONE.study_uid: {PATIENT}}, PATIENT)
-    assert missing(found) == (two, three)
+    assert filed(found) == (two, three)
+
+
+def test_of_files_with_one_uid_in_a_parcel_what_is_here_is_skipped_and_each_other_set_aside_once() -> None:
+    other, again = replace(ONE, file="a/0", digest="x", pixels="p"), replace(ONE, file="c/1", digest="x", pixels="p")
+    found = decide([other, ONE, again], {ONE.sop_uid: [KEPT]}, {}, PATIENT)
+    assert [(one.action, one.why) for one in found] == [
+        ("quarantine", "other-pixels"), ("skip", "same-content"), ("skip", "twice-in-parcel"),
+    ]  # fmt: skip
 
 
 def test_files_of_one_uid_in_a_parcel_are_one_object_or_set_aside() -> None:
@@ -92,10 +112,10 @@ def test_importing_twice_files_nothing(drawn: list[tuple[str, str, str]]) -> Non
         for at, (uid, head, pixels) in enumerate(drawn)
     ]
     first = decide(objects, {}, {}, PATIENT)
-    assert len({one.sop_uid for one in missing(first)}) == len(missing(first))
-    kept = {one.arrived.sop_uid: [filed(one)] for one in first if one.action == "file"}
+    kept = {one.sop_uid: [kept_as(one)] for one in filed(first)}
+    assert len(kept) == len(filed(first))
     again = decide(objects, kept, {ONE.study_uid: {PATIENT}}, PATIENT)
-    assert missing(again) == ()
+    assert filed(again) == ()
     assert {one.arrived for one in first if one.action == "file"} <= {
         one.arrived for one in again if one.action == "skip"
     }

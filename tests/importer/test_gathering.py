@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.uid import UID
 
 from radrelay.dicom import phantoms
+from radrelay.dicom.encapsulate import ENCAPSULATED_PDF
 from radrelay.dicom.header import parse
-from radrelay.dicom.part10 import parse_preamble
+from radrelay.dicom.part10 import file_meta, parse_preamble
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.findings import of_parcel
 from radrelay.importer.gathering import Gathered, gather
 from radrelay.importer.promises import of_list
+from tests.dicom.objects import CT
+from tests.importer.objects import foreign
 from tests.importer.test_papers import PDF, picture
 from tests.importer.test_xdm import metadata
 
@@ -42,6 +49,8 @@ class Item:
     patient_name: str = ""
     birth_date: date | None = None
     sex: str = ""
+    description: str = ""
+    reachable: bool = True
 
 
 SLICES = list(phantoms.study("mr-head", slices=2, size=8))[:2]
@@ -83,6 +92,29 @@ def test_an_object_that_passes_by_tells_the_same_as_one_that_is_there_whole() ->
     assert found == ArrivedObject.whole(data, parse(data, head.transfer_syntax_uid), file="x")
 
 
+def test_what_calls_itself_a_document_and_has_pixel_data_is_not_read_whole() -> None:
+    """However large it is, it passes by in pieces as every object with pixel data does."""
+    claiming = dcmread(io.BytesIO(SLICES[0]))
+    claiming.SOPClassUID = claiming.file_meta.MediaStorageSOPClassUID = UID(ENCAPSULATED_PDF)
+    made = io.BytesIO()
+    claiming.save_as(made)
+    asked: list[int] = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(-1 if size is None else size)
+            return super().read(size)
+
+    class Large(File):
+        def open(self) -> BinaryIO:
+            return Watched(self.content)
+
+    found = gather([Large("claims.dcm", made.getvalue())])
+    assert [one.sop_class for one in found.objects] == [ENCAPSULATED_PDF]
+    assert min(asked) >= 0
+    assert found.enclosed == set()
+
+
 def test_what_a_list_promised_is_counted_over_all_it_names() -> None:
     found = gathered(a=SLICES[0], b=SLICES[1])
     whole = len(SLICES)
@@ -92,6 +124,77 @@ def test_what_a_list_promised_is_counted_over_all_it_names() -> None:
     assert told(found, Item(STUDY, whole, "Somebody^Else")) >= {("stop", "promised-of-another")}
     assert told(found) == {("stop", "list-empty")}
     assert told(found, by_list=False) == set()
+
+
+CDA = b'<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"/>'
+REPORTS = {
+    "Befund.gif": b"GIF89a" + b"\0" * 50, "Befund.webp": b"RIFF\0\0\0\0WEBPVP8 ", "Befund.rtf": b"{\\rtf1 Befund}",
+    "Befund.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "Befund.xml": CDA,
+    "Befund.html": b"<html>Befund</html>", "Befund.txt": "Befund".encode("utf-16"),
+    "Befund16.xml": CDA.decode().encode("utf-16"), "Befund.mp4": b"\0\0\0\x18ftypisom",
+    "Befund.bmp": b"BM" + b"\x10\0" * 200, "Befund": b"some unknown bytes\0\1\2", "Liste.csv": b"a;b",
+}  # fmt: skip
+VIEWER = {
+    "autorun.inf": b"[autorun]", "start.exe": b"MZ", "INDEX.HTM": b"<html>", "README.TXT": b"words", "Thumbs.db": b"x",
+    "VIEWER/bin/view.dll": b"MZ", "VIEWER/help/page.html": b"<html>", "VIEWER/lang/de.xml": b"<?xml?><a/>",
+    "VIEWER/logo.gif": b"GIF89a", "settings.ini": b"[a]", "IHE_PDI/report.htm": b"<html>",
+}  # fmt: skip
+
+
+def test_no_file_of_a_parcel_is_left_without_a_word() -> None:
+    """What may be a report is told, however many files of a viewer lie around it."""
+    late = {
+        "Befund1.pdf": b"\r\n" + PDF,
+        "Befund2.pdf": b"\xef\xbb\xbf" + PDF,
+        "Befund3": b"\x1b%-12345X@PJL\r\n" + PDF,
+    }
+    files = {f"cd.zip/{path}": content for path, content in {"DICOM/1": SLICES[0], **REPORTS, **VIEWER, **late}.items()}
+    files |= {"cd.zip/VIEWER/CDA.xml": CDA, "cd.zip/DICOM/Brief.odt": b"PK\3\4" + b"\0" * 22 + b"\x08\0\0\0mimetype"}
+    found = gather(File(path, content) for path, content in files.items())
+    parcel = found.parcel()
+    assert found.papers == [f"cd.zip/{path}" for path in late]
+    assert found.unreadable == []
+    assert {*parcel.left} == {f"cd.zip/{path}" for path in (*REPORTS, "VIEWER/CDA.xml", "DICOM/Brief.odt")}
+    assert {*parcel.viewers} == {f"cd.zip/{path}" for path in VIEWER}
+    told = {one.code: one for one in of_parcel(parcel)}
+    assert (told["not-taken-over"].level, told["viewer-files"].level) == ("look", "passed")
+    assert told["not-taken-over"].facts["files"] == len(parcel.left)
+    assert str(told["not-taken-over"].facts["left"]).endswith("; …")
+    assert str(told["not-taken-over"].facts["left"]).startswith("cd.zip/Befund.bmp; ")  # documents first
+
+
+PATHS = st.from_regex(r"([AV]/){0,2}[a-c]{1,2}(\.(exe|htm|pdf|txt|xml|dcm|jpg|ini))?", fullmatch=True)
+CONTENTS = st.sampled_from([b"", b"MZ", b"<html>", PDF, b"GIF89a", SLICES[0], b"PK\3\4", b"words", CDA])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(PATHS, CONTENTS, max_size=8))
+def test_every_file_is_somewhere(files: dict[str, bytes]) -> None:
+    found = gather(File(path, content) for path, content in files.items())
+    parcel = found.parcel()
+    unreadable = [path for path, _ in parcel.unreadable]
+    objects = [one.file for one in found.objects]
+    assert sorted([*found.papers, *objects, *unreadable, *parcel.left, *parcel.viewers]) == sorted(files)
+    assert not any(content == CDA and path in parcel.viewers for path, content in files.items())
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "guessed"),
+    [
+        (None, "Голова".encode("cp1251"), True), (None, "頭部".encode("shift_jis"), True),
+        (None, "Schädel".encode("latin-1"), True), (None, "Schädel".encode(), False), (None, b"Schaedel", False),
+        ("ISO_IR 192", b"Sch\xe4del", True), ("ISO_IR 100", b"\x84nativ\x93", True),
+        ("ISO_IR 100", b"Sch\xe4del", False), ("ISO_IR_7000", b"Sch\xe4del", True),
+        ("ISO_IR 144", "Голова".encode("iso8859-5"), False),
+        (["", "ISO 2022 IR 87"], "頭部".encode("iso2022_jp"), False),
+    ],
+)  # fmt: skip
+def test_texts_that_are_read_by_guess_are_looked_at(declared: str | None, text: bytes, guessed: bool) -> None:
+    plain = {"PatientName": "A^B", "InstitutionName": "Klinik", "StudyDescription": "X" * 16}
+    data_set, ts = foreign(SpecificCharacterSet=declared, **plain)
+    changed = data_set.replace(b"X" * 16, text.ljust(16))
+    found = gathered(a=file_meta(CT, "1.2.3", ts) + changed)
+    assert [one.code for one in of_parcel(found.parcel())] == (["texts-guessed"] if guessed else [])
 
 
 def disc(folder: Path) -> Iterable[File]:
@@ -106,6 +209,6 @@ def test_a_real_disc_is_measured_by_its_directory(shared_data: Path) -> None:
     found = gather(files)
     assert found.objects
     assert not found.unreadable
-    assert told(found, by_list=False) == {("passed", "complete")}
+    assert told(found, by_list=False) == {("passed", "complete"), ("passed", "viewer-files")}  # README
     without = gather(one for one in files if not one.path.endswith("IM00000J"))
     assert ("look", "files-missing") in told(without, by_list=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 
 import pytest
@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radrelay.errors import TooLarge
+from radrelay.importer import alike, parting
 from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.duplicates import Decision
 from radrelay.importer.findings import Finding, Local, Parcel, of_parcel, of_person, worst
-from radrelay.importer.folding import compare
+from radrelay.importer.folding import NameVerdict, compare
 from radrelay.importer.matching import Candidate, Matched, match
-from radrelay.importer.parting import ArrivedPerson, agree, part
+from radrelay.importer.parting import MOST_COMPARED, ArrivedPerson, agree, as_parted, part
 from radrelay.importer.promises import Promise
 
 BORN, LATER = date(1970, 2, 3), date(1980, 1, 1)
@@ -96,9 +97,68 @@ def test_two_houses_ids_of_one_name_stay_two_people() -> None:
     assert {"several-people", "perhaps-one-person"} == codes(of_parcel(Parcel(people)), "look")
 
 
+@pytest.mark.parametrize(("one", "other"), [("Herr^Anna", "Ing^Anna"), ("Ing^Kim Lee", "Lee^Kim"), ("^Anna", "^ANNA")])
+def test_two_of_one_birth_date_whose_names_are_like_titles_stay_two_people(one: str, other: str) -> None:
+    first, second = (Person(name, "", "", BORN, "F") for name in (one, other))
+    assert not agree(first, second)
+    assert len(part([came(first), came(second, "2.1")])) == 2
+    assert match(one_person(came(first)), BORN, known(replace(second, patient_id="4711"))).proposed is None
+
+
 def test_a_parcel_of_thousands_of_people_is_refused_at_once() -> None:
     with pytest.raises(TooLarge):
         part([came(replace(ANNA, patient_id=str(number)), f"1.{number}") for number in range(1001)])
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Return the pairs of names that are compared from now on."""
+    found: list[tuple[str, str]] = []
+
+    def counting(one: str, other: str) -> NameVerdict:
+        found.append((one, other))
+        return compare(one, other)
+
+    monkeypatch.setattr(parting, "compare", counting)
+    monkeypatch.setattr(alike, "compare", counting)
+    return found
+
+
+def crowd(number: int, born: date | None, patient_id: str = "{}") -> list[ArrivedObject]:
+    """Return a study each of so many people, one a day from `born` on."""
+    names = product("BDFGKLMNPR", "aeiou", "bdfgklmnprst", ("ski", "mann"))
+    told = zip(range(number), names, strict=False)
+    return [
+        came(
+            Person(f"{''.join(name)}^A", patient_id.format(at), "", born and born + timedelta(days=at)), f"1.{at}"
+        )
+        for at, name in told
+    ]  # fmt: skip
+
+
+def test_a_thousand_people_are_parted_without_comparing_each_with_each(compared: list[tuple[str, str]]) -> None:
+    people = part([*crowd(900, BORN), *(replace(one, study_uid=f"2{one.study_uid}") for one in crowd(90, BORN))])
+    assert len(people) == 900
+    assert len(compared) <= 100
+    assert "people-not-compared" not in codes(of_parcel(Parcel(people)), "look")
+    assert len(compared) <= 100
+    numbered = [(at, one) for at, person in enumerate(people) for study in person.studies for one in study.objects]
+    compared.clear()
+    assert tuple(as_parted(numbered).values()) == people
+    assert compared == []  # a page shows them as they were parted
+
+
+def test_what_takes_too_long_to_compare_is_never_made_one_and_is_told(compared: list[tuple[str, str]]) -> None:
+    objects = crowd(130, None, patient_id="0")  # one ID for all
+    people = part(objects)
+    assert len(compared) <= MOST_COMPARED
+    assert part(reversed(objects)) == people
+    twice = [*objects, replace(objects[-1], study_uid="9.9")]
+    assert len(part(twice)) == len(people) + 1  # they are one person's, as a person may see
+    compared.clear()
+    found = of_parcel(Parcel(people))
+    assert len(compared) <= MOST_COMPARED
+    assert "people-not-compared" in codes(found, "look")
 
 
 PEOPLE = [
@@ -117,6 +177,8 @@ def test_nobody_is_mixed_with_another_in_whatever_order_files_come(
     turned = list(objects)
     any_way.shuffle(turned)  # type: ignore[attr-defined]
     assert part(turned) == found
+    numbered = [(at, one) for at, person in enumerate(found) for study in person.studies for one in study.objects]
+    assert tuple(as_parted(numbered).values()) == found
     placed = [one for person in found for study in person.studies for one in study.objects]
     assert sorted(one.file for one in placed) == sorted(one.file for one in objects)
     for person in found:
@@ -127,12 +189,11 @@ def test_nobody_is_mixed_with_another_in_whatever_order_files_come(
 
 
 def test_who_agrees_in_all_and_is_the_only_one_is_proposed() -> None:
-    told = [Candidate("worklist", HERE, "order-1"), Candidate("hl7", replace(HERE, sex="")), Candidate("pacs", HERE)]
+    told = [Candidate("worklist", HERE), Candidate("hl7", replace(HERE, sex="")), Candidate("pacs", HERE)]
     found = match(one_person(came()), BORN, [*told, *known(replace(HERE, name="Meier^Zoe", patient_id="4712"))])
     assert found.proposed is not None
     assert found.proposed.person == HERE
     assert found.proposed.origins == ("hl7", "pacs", "worklist")
-    assert [one.order for one in found.proposed.told if one.order] == ["order-1"]
     assert found.proposed.row("name").reason == "spelling"
     assert [one.fit for one in found.compared] == ["fits", "not"]
     findings = of_person(0, one_person(came()), BORN, Local(found))
@@ -179,6 +240,7 @@ def test_nobody_is_proposed_of_whom_anything_is_open(person: Person, here: list[
         (BORN, [replace(HERE, sex="M")], "stop", "nobody-fits"),
         (BORN, [HERE, replace(HERE, name="Müller^Anne")], "look", "told-differently-here"),
         (BORN, [replace(HERE, patient_id="")], "look", "no-id-here"),
+        (BORN, [HERE, replace(HERE, sex="M"), replace(HERE, patient_id="4712")], "look", "several-fit"),
     ],
 )
 def test_all_else_is_for_a_person_to_decide_or_stops(
@@ -204,10 +266,15 @@ def test_what_was_promised_is_counted() -> None:
         parcel = Parcel(people, promises=promises, **facts)  # type: ignore[arg-type]
         return {(one.level, one.code) for one in of_parcel(parcel)}
 
-    assert found(Promise("list", "1.1", 2), Promise("list", "1.2", 1)) == {("passed", "complete")}
-    assert found(Promise("list", "1.1", 3), Promise("list", "1.2", 1)) >= {("look", "fewer-than-promised")}
-    assert found(Promise("list", "1.1", 1)) == {("look", "more-than-promised"), ("look", "study-not-promised")}
+    both = (Promise("list", "1.1", 2), Promise("list", "1.2", 1))
+    assert found(*both) == {("passed", "complete")}
+    beside = frozenset({"1.1/DICOMDIR", "1.1/README", "1.2/viewer.exe"})  # which a list may count, or not
+    assert found(*both, paths=beside) == {("passed", "complete")}
+    assert found(Promise("list", "1.1", 1)) == {("passed", "complete"), ("look", "study-not-promised")}
+    (fewer,) = of_parcel(Parcel(people, promises=(Promise("list", "1.1", 7), Promise("list", "1.2", None))))
+    assert (fewer.facts, fewer.study_uid) == ({"by": "list", "promised": 7, "arrived": 2}, "1.1")
     assert ("look", "study-missing") in found(Promise("list", "9.9", 4))
+    assert ("look", "study-missing") in found(Promise("list", "9.9", None), counts_objects=True)
     uids = frozenset({"1.1.1", "1.1.2", "1.1.3"})
     assert ("look", "files-missing") in found(Promise("dicomdir", "1.1", 3, uids))
     assert ("passed", "complete") in found(Promise("dicomdir", "1.1", 2, uids - {"1.1.3"}))
@@ -215,6 +282,74 @@ def test_what_was_promised_is_counted() -> None:
     assert ("passed", "complete") in found(Promise("xdm", paths=frozenset({"doc/a.pdf"})), papers=("IHE/DOC/A.PDF",))
     assert ("stop", "promised-of-another") in found(Promise("list", "1.1", 2, person=BERND))
     assert ("look", "unreadable") in found(unreadable=(("x", "cut off"),))
+
+
+def several(study: str, number: int, first: int = 0) -> list[ArrivedObject]:
+    return [came(study=study, number=first + one) for one in range(number)]
+
+
+def beside(download: str, number: int) -> frozenset[str]:
+    return frozenset(f"{download}/VIEWER/{one}.dll" for one in range(number))
+
+
+@pytest.mark.parametrize(
+    ("objects", "promises", "facts", "told"),
+    [
+        # what another study has too many of, or a viewer, is not what this one lacks
+        ((1, 110), ((100,), (5,)), {}, {"fewer-than-promised": "1.1", "complete": "1.2"}),
+        ((60, 0), ((120,), ()), {"paths": beside("1.1", 70)}, {"perhaps-incomplete": "1.1"}),
+        ((60, 0), ((120,), ()), {"paths": beside("1.1", 10)}, {"fewer-than-promised": "1.1"}),
+        ((60, 60), ((120,), (60,)), {"paths": beside("1.2", 200)}, {"fewer-than-promised": "1.1", "complete": "1.2"}),
+        # just as many files as this very download was said to have: a DICOMDIR is counted, say
+        ((60, 0), ((61,), ()), {"paths": frozenset({"1.1/DICOMDIR"})}, {"complete": "1.1"}),
+        ((60, 0), ((61,), ()), {"paths": beside("1.1", 70)}, {"perhaps-incomplete": "1.1"}),
+        ((59, 0), ((61,), ()), {"paths": frozenset({"1.1/DICOMDIR", "1.1/x"}), "unreadable": (("1.1/x", "cut"),)},
+         {"fewer-than-promised": "1.1", "unreadable": ""}),
+        # a report that is listed with the study comes by itself
+        ((60, 0), ((60, 1), ()), {"paths": frozenset({"02.pdf"})}, {"complete": "1.1"}),
+        ((59, 0), ((60, 1), ()), {"paths": frozenset({"02.pdf"})}, {"fewer-than-promised": "1.1"}),
+        ((60, 0), ((60, None), ()), {}, {}),
+        # where objects are counted, nothing but objects counts
+        ((60, 0), ((61,), ()), {"paths": frozenset({"1.1/DICOMDIR"}), "counts_objects": True},
+         {"fewer-than-promised": "1.1"}),
+        ((61, 0), ((61,), ()), {"paths": beside("1.1", 9), "counts_objects": True}, {"complete": "1.1"}),
+    ],
+)  # fmt: skip
+def test_no_surplus_hides_a_loss(
+    objects: tuple[int, int], promises: tuple[tuple[int | None, ...], ...], facts: dict[str, object],
+    told: dict[str, str],
+) -> None:  # fmt: skip
+    people = part(
+        [one for study, number in zip(("1.1", "1.2"), objects, strict=True) for one in several(study, number)]
+    )
+    listed = [Promise("list", study, n) for study, counts in zip(("1.1", "1.2"), promises, strict=True) for n in counts]
+    found = of_parcel(Parcel(people, promises=tuple(listed), **facts))  # type: ignore[arg-type]
+    assert {one.code: one.study_uid for one in found} == told
+
+
+def test_what_came_twice_counts_once_and_what_no_study_is_named_of_counts_by_itself() -> None:
+    twice = [*several("1.1", 3), *(replace(one, file=f"again/{one.file}") for one in several("1.1", 3))]
+    for promised, code in ((6, "perhaps-incomplete"), (3, "complete")):
+        (finding,) = of_parcel(Parcel(part(twice), promises=(Promise("list", "1.1", promised),)))
+        assert finding.code == code
+    parted = [*several("1.1", 9), *(replace(one, file=f"more/{one.file}") for one in several("1.1", 3, 9))]
+    things: tuple[tuple[tuple[int, ...], str], ...] = (
+        ((9, 3), "complete"), ((6, 6), "perhaps-incomplete"), ((12,), "complete"),
+    )  # fmt: skip
+    for listed, code in things:
+        (finding,) = of_parcel(Parcel(part(parted), promises=tuple(Promise("list", "1.1", one) for one in listed)))
+        assert finding.code == code
+    people = part([*several("1.1", 2), *several("1.2", 3)])
+
+    def found(unnamed: int, paths: frozenset[str] = frozenset()) -> set[str]:
+        promises = (Promise("list", "1.1", 2), Promise("list", "", unnamed))
+        codes = {one.code for one in of_parcel(Parcel(people, promises=promises, paths=paths))}
+        return codes - {"study-not-promised", "complete"}
+
+    assert found(3) == set()
+    assert found(4, frozenset({"1.2/DICOMDIR"})) == set()
+    assert found(4) == {"fewer-than-promised"}
+    assert found(4, beside("1.2", 9)) == {"perhaps-incomplete"}
 
 
 def test_a_parcel_with_nothing_in_it_stops() -> None:
@@ -231,3 +366,9 @@ def test_accession_numbers_that_are_taken_here_are_told() -> None:
     assert "accession-taken" in codes(told, "look")
     assert codes(told, "stop") == {"other-pixels", "not-writable"}
     assert "accession-foreign" in codes(of_person(0, arrived, BORN, Local(found, (), {"A1": "1.1"})), "passed")
+
+
+def test_a_finding_to_be_ticked_comes_once() -> None:
+    arrived = one_person(came(replace(ANNA, birth_date=None)))
+    told = of_person(0, arrived, BORN, Local(match(arrived, BORN, known(HERE))))
+    assert [one.code for one in told if one.level == "look"].count("birth-date-unsaid") == 1

@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from radrelay.errors import Misconfigured
 from radrelay.importer.errors import (
     AddressRefused,
+    HostInside,
     HostNotAllowed,
     NotEncrypted,
     ParcelTooLarge,
@@ -30,7 +32,7 @@ from radrelay.importer.errors import (
     PortalUntrusted,
     TooManyRedirects,
 )
-from radrelay.importer.going_out import outgoing_of
+from radrelay.importer.going_out import outgoing_of, require_confirmable
 from radrelay.importer.judging import Judge, is_public, resolve
 from radrelay.importer.line import Limits, Proxy
 from radrelay.importer.outgoing import Reply, Request, Session
@@ -159,6 +161,43 @@ def test_a_host_is_asked_only_if_it_is_allowed(here: Portal, authority: trustme.
     assert refused.value.facts["host"] == f"{NAME}:{here.port}"
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.5", "169.254.169.254", "[::1]", "[fe80::1]", "0x7f.1", "8.8.4.4", "localhost", "pacs", "pacs.clinic.local",
+     "mine.example"],
+)  # fmt: skip
+def test_what_is_inside_is_refused_at_once_and_not_offered_to_be_confirmed(host: str) -> None:
+    def never(host: str, port: int) -> list[str]:
+        raise AssertionError("no name is resolved for it")
+
+    way = outgoing(allows=lambda host: False)
+    way = replace(way, judge=Judge(never, own=lambda: frozenset({"8.8.4.4"}), own_name="mine.example"))
+    with pytest.raises(AddressRefused):
+        way.target(f"https://{host}/")
+    with pytest.raises(HostNotAllowed):
+        way.target("https://portal.example/")
+    allowed = replace(way, allows=lambda host: True)
+    assert allowed.target("https://pacs.clinic.local/").host == "pacs.clinic.local"  # and judged by where it leads
+
+
+def test_only_what_may_be_a_portal_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Settings(web=WebSettings(address="https://mine.example"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    where = {"inside.example": ["192.168.0.7"], "portal.example": ["8.8.8.8"]}
+
+    def resolver(host: str, port: int) -> list[str]:
+        if host not in where:
+            raise PortalUnreachable(host=host)
+        return where[host]
+
+    for host in ("inside.example", "10.0.0.5", "10.0.0.5:8443", "localhost", "mine.example", "inside.example:8443"):
+        with pytest.raises(HostInside) as refused:
+            require_confirmable(told, host, resolver)
+        assert (refused.value.http_status, refused.value.facts) == (409, {"host": host})
+    require_confirmable(told, "portal.example:8443", resolver)
+    require_confirmable(told, "unknown.example", resolver)
+
+
 def test_the_certificate_is_checked_for_the_name_and_not_for_the_address(here: Portal, authority: trustme.CA) -> None:
     here.answers["/"] = lambda asked: asked.give(200, b"{}")
     assert get(outgoing(authority).session(), here.url("/")).json() == {}
@@ -201,8 +240,10 @@ def test_redirects_are_judged_anew(
         resolve=lambda host, port: ["192.168.0.7"] if host == "inside.test" else ["127.0.0.1"],
         allows=lambda host: not host.startswith("elsewhere"),
     )
-    with pytest.raises(error):
+    with pytest.raises(error) as refused:
         get(way.session(), here.url("/"))
+    if error is HostNotAllowed:
+        assert refused.value.facts == {"host": "elsewhere.test", "led_by": f"{NAME}:{here.port}"}
 
 
 def test_a_redirect_to_this_machine_does_not_pass_outside_of_tests() -> None:

@@ -38,7 +38,7 @@ def read(file: bytes) -> pydicom.Dataset:
 
 
 def test_papers_come_into_a_series_of_their_own_and_are_the_same_each_time() -> None:
-    (report,), (other,) = paper_files("a/Befund 2.pdf", PDF, STUDY), paper_files("Befund3.pdf", PDF, STUDY)
+    (report,), (other,) = paper_files("a/Befund 2.pdf", PDF, STUDY), paper_files("Befund3.pdf", PDF + b"%", STUDY)
     (scan,) = paper_files("b/scan_0012.png", picture((8, 4)), STUDY)
     made = [read(one) for one in (report, other, scan)]
     assert {one.StudyInstanceUID for one in made} == {"1.2.3"}
@@ -51,6 +51,7 @@ def test_papers_come_into_a_series_of_their_own_and_are_the_same_each_time() -> 
     assert made[0].EncapsulatedDocument.startswith(PDF)
     assert (made[0].ContentDate, made[0].DocumentTitle) == ("20260102", "Befund 2.pdf")
     assert paper_files("elsewhere/Befund 2.pdf", PDF, STUDY) == [report]
+    assert read(paper_files("renamed.pdf", PDF, STUDY)[0]).SOPInstanceUID == made[0].SOPInstanceUID
     assert paper_files("b/scan_0012.png", picture((8, 4)), STUDY) == [scan]
 
 

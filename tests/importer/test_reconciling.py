@@ -31,9 +31,9 @@ from radrelay.importer.reconciling import (
     front_length,
     reconcile,
 )
-from radrelay.importer.undoing import Undo, recipe, undo
 from tests.dicom.objects import wheel_file
 from tests.importer.objects import foreign, header_of, item, read, sequence
+from tests.importer.undoing import Undo, recipe, undo
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 OURS = LocalPatient("Müller^Änne", "4711", "KH", Authority("1.2.3.4", "ISO"), "19700203", "F")
@@ -87,10 +87,6 @@ def test_an_order_gives_its_numbers_and_the_old_request_is_kept() -> None:
     assert (made.RequestedProcedureID, made.ScheduledProcedureStepID) == ("P1", "ST1")
     assert made.RequestedProcedureDescription == ORDER.procedure
     assert after.OriginalAttributesSequence[0].ModifiedAttributesSequence[0].RequestAttributesSequence == request
-
-
-def test_numbers_of_our_own_stay() -> None:
-    assert read(*reconciled(foreign(**FOREIGN), replace(UNDER, keep_accession=True))).AccessionNumber == "F-9"
 
 
 def test_what_was_changed_before_stays_on_record() -> None:

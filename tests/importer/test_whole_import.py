@@ -8,16 +8,16 @@ from radrelay.dicom.header import parse
 from radrelay.dicom.part10 import parse_preamble
 from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.differences import summed
-from radrelay.importer.duplicates import KeptObject, decide, filed, missing
+from radrelay.importer.duplicates import Decision, KeptObject, decide
 from radrelay.importer.findings import Local, of_parcel, of_person, worst
 from radrelay.importer.gathering import gather
 from radrelay.importer.matching import Candidate, match
 from radrelay.importer.papers import paper_files, place_of
 from radrelay.importer.reconciling import LocalPatient, Wanted, reconcile
-from radrelay.importer.undoing import recipe, undo
 from tests.importer.test_gathering import File
 from tests.importer.test_papers import PDF
 from tests.importer.test_reconciling import AT
+from tests.importer.undoing import recipe, undo
 
 FILES = [
     *(File(f"IMG/{number}", one) for number, one in enumerate(phantoms.study("ct-head", slices=3, size=16))),
@@ -54,7 +54,7 @@ def filed_of(kept: dict[str, list[KeptObject]]) -> list[tuple[bytes, str]]:
     decisions = decide(found.objects, kept, owners, key)
     assert worst((*of_parcel(parcel), *of_person(0, arrived, born, Local(matched, decisions)))) == "passed"
     made, told = [], []
-    for one in missing(decisions):
+    for one in (decision.arrived for decision in decisions if decision.action == "file"):
         data_set, ts = DATA_SETS[one.file]
         becomes = reconcile(data_set, ts, Wanted(patient), "Fern", AT)
         assert becomes is not None
@@ -83,3 +83,9 @@ def _papers(
                 kept[decided.arrived.sop_uid] = [filed(decided)]
                 made.append((data_set, head.transfer_syntax_uid))
     return made
+
+
+def filed(decision: Decision) -> KeptObject:
+    """Return an object as it is kept once it is filed, reconciled or not."""
+    one = decision.arrived
+    return KeptObject(one.sop_uid, one.study_uid, frozenset({one.digest}), one.transfer_syntax, one.pixels, one.header)

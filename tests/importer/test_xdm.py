@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from radrelay.dicom.disc_directory import DiscFile
 from radrelay.dicom.errors import Malformed
 from radrelay.importer.arrived import Person
+from radrelay.importer.findings import Parcel, of_parcel
 from radrelay.importer.promises import directories, of_directory, of_xdm
 from radrelay.importer.promises import metadata as metadata_of
 from radrelay.importer.xdm import MAX_BYTES, XdmDocument, read_xdm
+from tests.importer.test_matching import came, one_person
 
 SLOTS = """
 <rim:Slot name="URI"><rim:ValueList><rim:Value>{uri}</rim:Value></rim:ValueList></rim:Slot>
@@ -51,6 +53,14 @@ def test_documents_and_whom_the_sender_names() -> None:
     (promise,) = of_xdm([first, second], "IHE_XDM/SUBSET01")
     assert promise.paths == {"ihe_xdm/subset01/doc1.pdf", "ihe_xdm/subset01/report/2.pdf"}
     assert promise.person == ANNA
+
+
+def test_addresses_that_lead_up_are_of_the_same_files() -> None:
+    (promise,) = of_xdm(read_xdm(metadata("../../DATA/1.PDF", "A/../B/./2.PDF", "../../../../3.PDF")), "IHE_XDM/SUB")
+    assert promise.paths == {"data/1.pdf", "ihe_xdm/sub/b/2.pdf", "3.pdf"}
+    beside = one_person(came())
+    held = Parcel((beside,), papers=("DATA/1.PDF", "IHE_XDM/SUB/B/2.PDF", "3.PDF"), promises=(promise,))
+    assert "files-missing" not in {one.code for one in of_parcel(held)}
 
 
 def test_long_addresses_come_in_pieces() -> None:

@@ -246,6 +246,46 @@ def test_a_patient_cd_keeps_its_images_and_letters(site: Site, shared_data: Path
     assert "CD Müller/mit leer zeichen & sonder#zeichen.DCM" in names
 
 
+def counted_as(whole: bytes, said: int) -> bytes:
+    """Return an archive whose end says that it has so many entries."""
+    raw = bytearray(whole)
+    struct.pack_into("<HH", raw, raw.rfind(b"PK\5\6") + 8, said, said)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("said", [0, 1, 4, 6, 0xFFFF])
+def test_a_directory_is_read_to_its_end_whatever_the_number_beside_it_says(said: int) -> None:
+    """The number has 16 bits: above 65,535 files it wraps where a zipper knows no ZIP64."""
+    whole = zipped(*((f"{number}.dcm", b"x" * number) for number in range(5)))
+    listing = list_members(MemorySource(counted_as(whole, said)))
+    assert [member.name for member in listing.members] == [f"{number}.dcm" for number in range(5)]
+    assert f"says that it has {said} files" in listing.damage
+    assert list_members(MemorySource(counted_as(whole, 5))).damage == ""
+
+
+def test_a_wrapped_number_costs_no_file_and_is_told(site: Site) -> None:
+    parcel = site.take(("cd.zip", counted_as(zipped(*TWO, ("c.dcm", ct_file("1.2.3"))), 1)))
+    assert (parcel.objects, set(site.findings(parcel).values())) == (3, {"archive-refused"})
+
+
+def test_a_directory_that_breaks_off_costs_no_file() -> None:
+    whole = bytearray(zipped(*((f"{number}.dcm", b"x" * number) for number in range(20))))
+    second = whole.index(b"PK\1\2", whole.index(b"PK\1\2") + 4)
+    whole[second] = 0
+    listing = list_members(MemorySource(bytes(whole)))
+    assert len(list(listing.members)) == 20
+    assert "breaks off after 1 of 20" in listing.damage
+
+
+def test_a_false_number_does_not_let_files_overlap() -> None:
+    whole = zipped(("a", bytes(range(256)) * 40), method=zipfile.ZIP_STORED)
+    at = whole.index(b"PK\1\2")
+    entry, end = whole[at : whole.index(b"PK\5\6")], bytearray(whole[whole.index(b"PK\5\6") :])
+    struct.pack_into("<HHL", end, 8, 1, 1, len(entry) * 9)
+    with pytest.raises(ArchiveRefused, match="overlap"):
+        list(list_members(MemorySource(whole[:at] + entry * 9 + bytes(end))).members)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage_to_an_archive_is_an_error_with_a_name(data: st.DataObject) -> None:

@@ -25,13 +25,14 @@ from tests.intake.samples import ct_file
 def test_a_new_installation_has_a_source_for_each_door_with_its_retention(site: Site) -> None:
     with site.database.read() as session:
         found = {source.kind: source.retention_s for source in list_sources(session, site.organisation_id)}
-    assert found == {"dicom": 48 * 3600, "stow": 48 * 3600, "upload": 168 * 3600, "import": 168 * 3600}
+    brought = dict.fromkeys(("upload", "import", "portal"), 168 * 3600)
+    assert found == {"dicom": 48 * 3600, "stow": 48 * 3600, **brought}
 
 
 def test_defaults_are_made_once(site: Site) -> None:
     with site.database.write() as session:
         ensure_defaults(session, site.organisation_id, site.settings, site.clock.now())
-    assert site.rows(Source) == 4
+    assert site.rows(Source) == 5
 
 
 @pytest.mark.parametrize(

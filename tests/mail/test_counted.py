@@ -20,7 +20,8 @@ SAME = {"more", "weitere", "series", "von", "of"}
 def test_one_study_of_one_person_is_said_as_one(language: str) -> None:
     facts = dict.fromkeys(
         ("username", "link", "until", "pin", "code", "who", "at", "due", "gigabytes", "since", "name", "address",
-         "destination", "rule", "subject", "certificate", "machine", "file"), "x"
+         "destination", "rule", "subject", "certificate", "machine", "file", "host", "step", "report", "born",
+         "answers"), "x"
     )  # fmt: skip
     written = [
         write(kind, language, "House", facts | dict.fromkeys(COUNTED, "1")).text  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ import httpx2
 import trustme
 from joserfc.jwk import ECKey, RSAKey
 
-from tests.postgres import free_port
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 BUNDLE = HERE.parents[1] / "frontend" / "bundle.py"

@@ -20,6 +20,7 @@ from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.models import Delivery, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
+from radrelay.storage.database import Database
 from tests.backends import open_database
 from tests.schema import lay
 
@@ -105,9 +106,9 @@ class Committing:
 class House:
     """A database with one destination and one delivery of three objects."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.clock = FixedClock(datetime(2026, 3, 29, 0, 59, tzinfo=UTC))
-        self.database = open_database(folder)
+        self.database = open_database(folder) if database is None else database
         lay(self.database)
         self.peer = Peer([Item(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
         self.settings = WorkSettings(zone="Europe/Berlin")

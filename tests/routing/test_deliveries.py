@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -18,9 +20,14 @@ from radrelay.routing.carriers import Answer, DeliveryItem
 from radrelay.routing.destinations import DestinationDraft
 from radrelay.routing.ending import any_gone, forget_gone, sweep_gone
 from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
-from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt
+from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt, Destination
+from radrelay.settings import DatabaseSettings
 from radrelay.storage import outbox
+from radrelay.storage.database import Database
+from tests.backends import BACKENDS
+from tests.postgres import drop_database, new_database
 from tests.routing.house import CT, EXPLICIT, ORGANISATION, House, Item
+from tests.system.installation import until
 
 
 def test_every_object_arrives_and_has_a_receipt(house: House) -> None:
@@ -180,6 +187,31 @@ def test_a_cancelled_delivery_sends_nothing(house: House) -> None:
     house.run_due()
     assert house.peer.received == []
     assert house.delivery().state == "cancelled"
+
+
+def test_a_delivery_cancelled_while_it_waits_for_its_destination_sends_nothing(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    url = new_database(postgres_url, BACKENDS.template())
+    house = House(tmp_path, Database.open(DatabaseSettings.model_validate({"url": url}), tmp_path, b""))
+    try:
+        with ThreadPoolExecutor(1) as pool, house.database.write() as held:
+            held.get(Destination, house.destination_id, with_for_update=True)
+            attempt = pool.submit(house.run_due)
+            until(lambda: _waiting(house) > 0, "the attempt to wait for the destination")
+            with house.database.write() as session:
+                deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+            held.rollback()
+            attempt.result(30)
+        assert (house.peer.received, house.delivery().state) == ([], "cancelled")
+    finally:
+        house.database.close()
+        drop_database(url)
+
+
+def _waiting(house: House) -> int:
+    with house.database.read() as session:
+        return session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0
 
 
 def test_a_destination_with_open_deliveries_is_not_removed(house: House) -> None:

@@ -55,7 +55,7 @@ def test_no_wheel_brings_a_library_under_the_gpl() -> None:
 
 
 def test_the_packages_that_the_pages_are_built_from_are_named() -> None:
-    assert PARTS["imported"]() == {"svelte", "@cornerstonejs/codec-openjph"}
+    assert PARTS["imported"]() == {"svelte", "@cornerstonejs/codec-openjph", "qr"}
 
 
 def component(name: str, ref: str) -> dict[str, Any]:

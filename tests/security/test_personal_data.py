@@ -102,6 +102,7 @@ ABOUT_NOBODY = {
         commitment_request: calling_ae called_ae host association_id transaction_uid references owner attempts
             created_at next_attempt_at error
         forgotten_password: sealed peer asked_at
+        link_attempt: fingerprint spent last_at
         login_attempt: key failures last_at
         open_archive: source_id parcel_id file_name size correlation_id received_at ends_at due_at waits failures
             waiting_for

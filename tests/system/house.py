@@ -24,7 +24,8 @@ from radrelay.archive import indexing
 from radrelay.clock import FixedClock
 from radrelay.settings import Settings
 from tests.backends import settings_for
-from tests.system.installation import free_port, until
+from tests.ports import free_port
+from tests.system.installation import until
 from tests.system.samples import Sample
 
 STEP = timedelta(hours=5)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from tests.backends import BACKENDS, environment_for
-from tests.postgres import free_port
+from tests.ports import free_port
 from tests.started import Started, ran
 
 __all__ = ["free_port"]

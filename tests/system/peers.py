@@ -15,7 +15,8 @@ from typing import Any
 
 import httpx2
 
-from tests.system.installation import Installation, free_port, until
+from tests.ports import free_port
+from tests.system.installation import Installation, until
 
 PLUGINS = Path("/usr/share/orthanc/plugins")
 

@@ -11,7 +11,8 @@ from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
-from tests.system.installation import Installation, free_port, running, tool, until
+from tests.ports import free_port
+from tests.system.installation import Installation, running, tool, until
 from tests.system.samples import phantom_files
 
 pytestmark = [

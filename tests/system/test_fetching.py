@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-from tests.system.installation import Installation, free_port, running, until
+from radrelay.app.importing.archives import archived_candidates
+from radrelay.importer.arrived import Person
+from radrelay.importer.parting import ArrivedPerson
+from radrelay.network.ports import TlsFiles
+from radrelay.retrieve.dicom import DicomConnector
+from radrelay.retrieve.ports import PacsNode
+from radrelay.settings import DicomSettings, RetrieveSettings
+from tests.ports import free_port
+from tests.retrieve.test_dicom import Here
+from tests.system.installation import Installation, running, until
 from tests.system.peers import Orthanc, orthanc
 from tests.system.samples import Sample, changed, data_set_of, phantom_files, sample
 
@@ -249,3 +261,65 @@ def test_one_radrelay_fetches_from_another_by_dicomweb(
         radrelay.send("PATCH", f"/api/pacs/{made['id']}", {"secret": "wrong"})
         found = radrelay.send("POST", "/api/pacs/search", {"pacs": [made["id"]], "patient_id": "x"})
         assert found["asked"][0]["error"]["code"] == "web-refused"
+
+
+TOLD: list[tuple[str, str, str, str]] = [  # who Orthanc has: character set, name, ID, birth date
+    ("ISO_IR 100", "Müller-Groß^Jörg", "K1", "19581103"), ("ISO_IR 192", "Müller-Groß^Jörg", "K2", "19581103"),
+    ("", "MUELLER-GROSS^JOERG", "K3", "19581103"), ("ISO_IR 100", "Müller-Groß^Jörg", "K4", "19581104"),
+    ("ISO_IR 100", "Maurer^Eva", "K5", "19581103"), ("ISO_IR 100", "Özdemir^Çagla", "K6", "19581105"),
+    ("ISO_IR 192", "Łuczak^Żaneta", "K7", "19581106"), ("ISO_IR 144", "Иванова^Мария", "K8", "19581107"),
+]  # fmt: skip
+
+
+def _tell(pacs: Orthanc, folder: Path) -> None:
+    made = phantom_files(folder, "ct-head", seed=64, slices=1)[0].path
+    for number, (characters, name, patient_id, born) in enumerate(TOLD):
+        said = dcmread(made)
+        said.SpecificCharacterSet, said.PatientName, said.PatientID = characters or None, name, patient_id
+        said.PatientBirthDate, said.PatientSex, said.IssuerOfPatientID = born, "O", ""
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+            said[keyword].value = f"{said[keyword].value}.{number}"
+        said.file_meta.MediaStorageSOPInstanceUID = said.SOPInstanceUID
+        kept = io.BytesIO()
+        said.save_as(kept)
+        pacs.post("/instances", kept.getvalue())
+
+
+def test_orthanc_tells_by_c_find_who_somebody_in_an_import_may_be(pacs: Orthanc, tmp_path: Path) -> None:
+    _tell(pacs, tmp_path)
+    connector = DicomConnector(DicomSettings(), RetrieveSettings(), Here(), TlsFiles())
+    node = PacsNode(
+        uuid.uuid4(), uuid.uuid4(), "Orthanc", "ORTHANC", "127.0.0.1", pacs.dicom_port, "", tls=False, model="study",
+        method="move", source_id=uuid.uuid4(),
+    )  # fmt: skip
+
+    def asked(name: str, born: date, *nodes: PacsNode, **limits: float) -> tuple[dict[str, str], tuple[str, ...]]:
+        person = Person(name, "EXT", "ELSEWHERE", born, "")
+        arrived, settings = ArrivedPerson(person, (person,), ()), RetrieveSettings(**limits)
+        found = archived_candidates(connector, nodes or (node,), settings, arrived, born)
+        assert {one.person.birth_date for one in found.found} <= {born}
+        return {one.person.patient_id: one.person.name for one in found.found}, found.silent
+
+    gross = {"K1": "Müller-Groß^Jörg", "K2": "Müller-Groß^Jörg", "K3": "MUELLER-GROSS^JOERG"}
+    for name in ("Müller-Groß^Jörg", "Mueller-Gross^Joerg", "MÜLLER-GROSS^JÖRG", "Muller-Gross^Jorg"):
+        assert asked(name, date(1958, 11, 3)) == (gross, ())
+    assert asked("Müller-Groß^Jörg", date(1958, 11, 4)) == ({"K4": "Müller-Groß^Jörg"}, ())
+    assert asked("Oezdemir^Cagla", date(1958, 11, 5)) == ({"K6": "Özdemir^Çagla"}, ())
+    with pacs.http() as http:  # it answers in the one character set that it is set to, and drops what that lacks
+        http.put("/tools/default-encoding", content="Utf8").raise_for_status()
+    try:
+        assert asked("Müller-Groß^Jörg", date(1958, 11, 3)) == (gross, ())
+        assert asked("Łuczak^Żaneta", date(1958, 11, 6)) == ({"K7": "Łuczak^Żaneta"}, ())
+        assert asked("Иванова^Мария", date(1958, 11, 7)) == ({"K8": "Иванова^Мария"}, ())
+    finally:
+        with pacs.http() as http:
+            http.put("/tools/default-encoding", content="Latin1").raise_for_status()
+    assert asked("Schneider^Eva", date(1958, 11, 3)) == ({}, ())
+    assert asked("Müller-Groß^Jörg", date(1949, 1, 1)) == ({}, ())
+    assert asked("Müller-Groß^Jörg", date(1958, 11, 3), node, search_limit=2)[1] == ("Orthanc",)
+    away = replace(node, id=uuid.uuid4(), name="Away", port=free_port())
+    assert asked("Müller-Groß^Jörg", date(1958, 11, 3), node, away) == (gross, ("Away",))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = replace(node, id=uuid.uuid4(), name="Slow", port=silent.getsockname()[1])
+        limits = {"search_timeout_s": 0.5, "connect_timeout_s": 0.5}
+        assert asked("Müller-Groß^Jörg", date(1958, 11, 3), node, slow, **limits) == (gross, ("Slow",))

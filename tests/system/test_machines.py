@@ -22,8 +22,9 @@ import pytest
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.node_tls import client_context
+from tests.ports import free_port
 from tests.postgres import drop_database, new_database
-from tests.system.installation import Installation, children, free_port, until
+from tests.system.installation import Installation, children, until
 from tests.system.peers import Storescp
 from tests.system.samples import Sample, digests, phantom_files, received
 from tests.system.stores import S3

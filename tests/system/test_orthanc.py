@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import socket
+import threading
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pydicom
 import pytest
+from pydicom import dcmread
 
 from radrelay.analysis.objects import write
 from radrelay.dicom.phantoms import Kind
+from radrelay.importer.attempts import AttemptsInMemory
+from radrelay.importer.connectors.dicomweb import DicomWebConnector
+from radrelay.importer.connectors.ports import Item
 from tests.analysis.perfusion_result import ORDER, STUDY_UID, analysed
+from tests.importer.portal import Kept, outgoing
 from tests.system.installation import Installation, tool, until
 from tests.system.peers import Orthanc, Storescp, orthanc, storescp
-from tests.system.samples import Sample, data_set_of, digests, phantom_files, received
+from tests.system.samples import Sample, data_set_of, digests, phantom_files, received, sample
 
 DOT = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4"
@@ -295,3 +306,89 @@ def test_orthanc_takes_what_is_written_of_a_perfusion_result(pacs: Orthanc, tmp_
     (found,) = pacs.post("/tools/find", {"Level": "Instance", "Query": {"SOPInstanceUID": told.maps[1].sop_uids[0]}})
     with pacs.http() as http:
         assert http.get(f"/instances/{found}/preview").status_code == 200
+
+
+def linked(link: str) -> tuple[Item, list[bytes], int]:
+    """Return what a link by DICOMweb brings: what was listed, the files, how often it was resumed."""
+    connector = DicomWebConnector(outgoing(), AttemptsInMemory(), pause=lambda seconds: None)
+    lead = connector.recognise(link)
+    assert lead is not None
+    errand = connector.open(lead)
+    assert errand.ask() == ()
+    (item,) = errand.items()
+    kept = Kept()
+    came = errand.download(item, kept)
+    with zipfile.ZipFile(io.BytesIO(kept.bytes)) as archive:
+        return item, [archive.read(name) for name in archive.namelist()], came.resumed
+
+
+def test_the_importer_fetches_a_shared_study_from_orthanc_and_from_radrelay_as_it_is_stored(
+    radrelay: Installation, pacs: Orthanc, tmp_path: Path
+) -> None:
+    samples = phantom_files(tmp_path / "plain", "ct-head", seed=31, slices=4, size=128)
+    for one in samples:
+        tool("dcmcjpeg", "+e1", one.path, one.path.with_suffix(".jpg"))
+    packed = [sample(one.path.with_suffix(".jpg")) for one in samples]
+    for one in packed:
+        pacs.post("/instances", one.path.read_bytes())
+    tool("storescu", "-xs", "localhost", radrelay.dicom_port, *[one.path for one in packed])
+    radrelay.wait_study(packed[0].study, len(packed))
+    study = f"dicom-web/studies/{packed[0].study}"
+    links = [f"{radrelay.base}/{study}?access_token={radrelay.token}", f"http://127.0.0.1:{pacs.web_port}/{study}"]
+    for link in links:
+        item, files, resumed = linked(link)
+        assert (item.files, item.modalities, resumed) == (len(packed), ("CT",), 0)
+        assert digests(data_set_of(one) for one in files) == digests(one.data_set for one in packed)
+        assert {dcmread(io.BytesIO(one)).file_meta.TransferSyntaxUID for one in files} == {packed[0].transfer_syntax}
+
+
+@pytest.mark.parametrize("peer", ["orthanc", "radrelay"])
+def test_the_importer_goes_on_where_a_peer_was_cut_off(
+    radrelay: Installation, pacs: Orthanc, tmp_path: Path, peer: str
+) -> None:
+    samples = phantom_files(tmp_path, "ct-chest", seed=32, slices=4, size=256)
+    for one in samples:
+        pacs.post("/instances", one.path.read_bytes())
+    tool("storescu", "localhost", radrelay.dicom_port, *[one.path for one in samples])
+    radrelay.wait_study(samples[0].study, len(samples))
+    port = pacs.web_port if peer == "orthanc" else urlsplit(radrelay.base).port
+    assert port is not None
+    half = sum(len(one.data_set) for one in samples) // 2
+    with cut_off(port, half) as through:
+        link = f"http://127.0.0.1:{through}/dicom-web/studies/{samples[0].study}?access_token={radrelay.token}"
+        _, files, resumed = linked(link)
+    assert resumed == 1
+    assert digests(data_set_of(one) for one in files) == digests(one.data_set for one in samples)
+
+
+@contextmanager
+def cut_off(port: int, after: int) -> Iterator[int]:
+    """Give a port that leads to another one, and hangs up once in the first answer that is longer than `after`."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    cut = threading.Event()
+
+    def serve() -> None:
+        while True:
+            try:
+                here, _ = listening.accept()
+            except OSError:
+                return
+            with here, socket.create_connection(("127.0.0.1", port)) as there:
+                here.settimeout(20)
+                there.sendall(here.recv(65_536))
+                passed = 0
+                while piece := there.recv(65_536):
+                    passed += len(piece)
+                    if passed > after and not cut.is_set():
+                        cut.set()
+                        break
+                    here.sendall(piece)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield int(listening.getsockname()[1])
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()

@@ -219,8 +219,7 @@ def test_a_click_hits_what_it_is_meant_for(reader: Visitor, hospital: Hospital, 
 def test_a_series_is_dragged_into_a_pane(reader: Visitor, sent_codings: tuple[Sent, dict[str, Any]]) -> None:
     sent, _ = sent_codings
     opened(reader, sent.view(0))
-    reader.press("Layout")
-    reader.press("1 × 2")
+    reader.choose("Layout", "1 × 2")
     reader.until("return document.querySelectorAll('.pane').length === 2")
     wanted = sent.series[2]
     from_ = reader.at(f"nav button[data-series='{wanted['id']}']")
@@ -228,8 +227,7 @@ def test_a_series_is_dragged_into_a_pane(reader: Visitor, sent_codings: tuple[Se
     reader.drag(from_, (from_[0] + 30, from_[1]), (round(left + width / 2), round(top + height / 2)))
     reader.shown(".pane[aria-label='Pane 2'][data-ready=true]")
     reader.reads(".pane[aria-label='Pane 2'] .overlay", wanted["description"])
-    reader.press("Layout")
-    reader.press("1 × 1")
+    reader.choose("Layout", "1 × 1")
 
 
 def test_a_series_is_opened_from_the_list_scrolled_windowed_and_zoomed(reader: Visitor, head: Sent) -> None:
@@ -317,16 +315,14 @@ def test_attributes_are_searched_pictures_saved_and_printed(reader: Visitor, hea
     reader.keys("Escape")
     reader.gone("dialog[open]")
     for form, ending in (("Image, PNG", "png"), ("Film, GIF", "gif")):
-        reader.press("More")
-        reader.press("Save pictures")
+        reader.choose("More", "Save pictures")
         reader.press(form)
         reader.press("Save")
         reader.gone("dialog[open]")
         with Image.open(saved(reader, ending)) as picture:
             assert picture.format == ending.upper()
             assert min(picture.size) > 700  # 128 pixels, enlarged for what stands on the margins
-    reader.press("More")
-    reader.press("Print")
+    reader.choose("More", "Print")
     reader.shown("dialog[open]")
     reader.press("Print", "dialog[open] button")
     reader.until("return window.printed === 1")

@@ -12,12 +12,12 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from tests.postgres import free_port
-from tests.system.installation import until
+from tests.ports import free_port
+from tests.system.installation import InVain, until
 
 FIREFOX = "/usr/bin/firefox-esr"
 WEBKIT_DRIVER = "/usr/bin/WebKitWebDriver"
@@ -25,6 +25,8 @@ MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"
 X_SERVER = "/usr/bin/Xvfb"
 WIDTH, HEIGHT = 1440, 900
 START_S, ANSWER_S, END_S = 60.0, 60.0, 15.0
+ASKED_AGAIN_S = 10.0
+"""WebKit's driver never answers a script that met a page in its going: what is waited for is asked again."""
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's reference (WebDriver 12.1)."""
 KEYS = {
@@ -51,9 +53,12 @@ class Refused(AssertionError):
 
 
 class Driver(Protocol):
-    """Sends one of WebDriver's commands, by its name in the standard, and returns the answer's value."""
+    """Sends one of WebDriver's commands, by its name in the standard, and returns the answer's value.
 
-    def __call__(self, command: str, **parameters: Any) -> Any: ...
+    Raises TimeoutError where a binding that may lose answers has none within `within_s`.
+    """
+
+    def __call__(self, command: str, *, within_s: float = ANSWER_S, **parameters: Any) -> Any: ...
 
 
 class OverHttp:
@@ -70,14 +75,14 @@ class OverHttp:
         self.base = f"{base}/session/{opened['sessionId']}"
         self.told: dict[str, Any] = opened["capabilities"]
 
-    def __call__(self, command: str, **parameters: Any) -> Any:
+    def __call__(self, command: str, *, within_s: float = ANSWER_S, **parameters: Any) -> Any:
         if command == "TakeScreenshot":
             return self._send("GET", "/screenshot")
         if command == "DeleteSession":
             return self._send("DELETE", "")
-        return self._send("POST", "/" + self.PATHS[command].format(**parameters), parameters)
+        return self._send("POST", "/" + self.PATHS[command].format(**parameters), parameters, within_s)
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None, within_s: float = ANSWER_S) -> Any:
         asked = urllib.request.Request(
             self.base + path,
             None if body is None else json.dumps(body).encode(),
@@ -85,7 +90,7 @@ class OverHttp:
             method=method,
         )
         try:
-            with urllib.request.urlopen(asked, timeout=ANSWER_S) as answer:
+            with urllib.request.urlopen(asked, timeout=within_s) as answer:
                 return json.loads(answer.read())["value"]
         except urllib.error.HTTPError as error:
             raise Refused(f"{method} {path}: {error.read().decode()[:2000]}") from error
@@ -103,7 +108,8 @@ class OverMarionette:
         self._message()  # a greeting
         self.told: dict[str, Any] = self("NewSession", strictFileInteractability=False)["capabilities"]
 
-    def __call__(self, command: str, **parameters: Any) -> Any:
+    def __call__(self, command: str, *, within_s: float = ANSWER_S, **parameters: Any) -> Any:
+        del within_s  # no answer of Firefox's gets lost
         self._number += 1
         text = json.dumps([0, self._number, f"WebDriver:{command}", parameters]).encode()
         self._socket.sendall(b"%d:%b" % (len(text), text))
@@ -142,6 +148,7 @@ return [...document.querySelectorAll(kinds)].find((one) => said(one) === name &&
 CONTROLS = "button, a[href], label, summary, [role=button], [role=menuitem], [role=tab]"
 CENTRE = "const box = arguments[0].getBoundingClientRect(); return [box.left, box.top, box.width, box.height];"
 WAIT_S = 60.0
+LOST_S = 5.0
 
 
 class Visitor:
@@ -162,7 +169,11 @@ class Visitor:
 
     def until(self, script: str, *arguments: Any, what: str = "") -> Any:
         """Wait until a script's value is true, and return it."""
-        return until(lambda: self.evaluate(script, *arguments), f"{self.name}: {what or script}", WAIT_S)
+
+        def asked() -> Any:
+            return self.driver("ExecuteScript", within_s=ASKED_AGAIN_S, script=script, args=list(arguments))
+
+        return until(asked, f"{self.name}: {what or script}", WAIT_S)
 
     def shown(self, css: str) -> dict[str, str]:
         """Wait for an element of the page, and return its reference."""
@@ -186,6 +197,15 @@ class Visitor:
     def press(self, name: str, kinds: str = CONTROLS) -> None:
         """Click the control that is called so."""
         self.click(self.until(NAMED, name, kinds, what=f"a control {name!r}"))
+
+    def choose(self, menu: str, name: str) -> None:
+        """Open a menu and click what is called so in it; a click that got lost on its way is made again."""
+        for _ in range(round(WAIT_S / LOST_S)):
+            self.press(menu)
+            with suppress(InVain):
+                self.click(until(lambda: self.evaluate(NAMED, name, CONTROLS), name, LOST_S))
+                return
+        raise InVain(f"{self.name}: {menu!r} opens no menu with {name!r}")
 
     def click(self, element: dict[str, str]) -> None:
         """Click an element in its middle."""

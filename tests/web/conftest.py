@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from radrelay.access import ensure_default_grants
+from radrelay.app.importing.house import House
 from radrelay.app.routing_rules import action_kinds
+from radrelay.archive.reader import InstanceReader
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.identity import Identity
@@ -150,6 +152,7 @@ def open_site(
     worklists: Worklists | None = None,
     hl7: dict[str, object] | None = None,
     analysis: dict[str, object] | None = None,
+    importer: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -163,6 +166,7 @@ def open_site(
         statistics=statistics or {},
         hl7=hl7 or {},
         analysis=analysis or {},
+        importer=importer or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)
@@ -188,8 +192,9 @@ def open_site(
     parts = OpenParts(settings, clock, keyring, keys, database, packs, segments)
     kinds = action_kinds(parts)
     made = assemble(
-        parts, identity, organisation_id, landing, book, archives=archives, worklists=worklists, rule_kinds=kinds
-    )
+        parts, identity, organisation_id, landing, book, archives=archives, worklists=worklists, rule_kinds=kinds,
+        importing=House(database, clock, InstanceReader(database, clock, segments, packs)),
+    )  # fmt: skip
     services = replace(made, static_dir=folder / "static", echo=answering)
     seal = VaultSeal(keyring.vault_key)
     indexer = Indexer(database, segments, settings, clock, PseudonymDiversion(database, clock, seal))

@@ -26,7 +26,7 @@ from tests.web.dicomweb.conftest import parts_of
 from tests.web.test_corrections import completed, settled
 from tests.web.test_data_subjects import compact, entered, issuer_of, officer, root, verified
 from tests.web.test_incidents import asked
-from tests.web.test_links import make, opened
+from tests.web.test_links import make, opened, token_of
 from tests.web.test_studies import CT, file_bytes, only_study
 
 __all__ = ["officer", "root"]
@@ -78,6 +78,21 @@ def by_link(site: WebSite, root: Login, study: str, *, renamed: bool = True) -> 
         return pydicom.dcmread(io.BytesIO(made.read(name)))
 
 
+def by_exchange(site: WebSite, root: Login, study: str) -> FileDataset:
+    """Fetch a study as another house's importer does; what it was known by before a correction is known no more."""
+    token = token_of(make(site, root, studies=[study], may_download=True, protection="pin", pin="481516"))
+    program = site.client("198.51.100.7")
+    given = {"tfaAnswer": [{"questionId": "1", "answer": "481516"}]}
+    ticket = program.post(f"/dlx/v1/tokentfa/{token}", json=given).text
+    answer = program.get("/dlx/v1/downloadall", headers={"Authorization": f"Bearer {ticket}"})
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as made_of:
+        assert made_of.testzip() is None
+        (name,) = [name for name in made_of.namelist() if name.startswith("DICOM/")]
+        assert b"CompressedSamples" not in made_of.read("IHE_XDM/SUBSET01/METADATA.XML")
+        return pydicom.dcmread(io.BytesIO(made_of.read(name)))
+
+
 def by_store(site: WebSite, root: Login, study: str, folder: Path) -> FileDataset:
     with storescp(folder) as receiver:
         node = {"name": folder.name, "ae_title": "PACS", "host": "127.0.0.1", "port": receiver.port}
@@ -121,7 +136,8 @@ def test_a_corrected_object_leaves_with_the_new_values_by_every_way_before_it_is
         out = {
             "WADO-RS": by_wado(root, uid), "WADO-RS, compressed": by_wado(root, uid, J2K_LOSSLESS),
             "metadata": by_metadata(root, uid, marks[-2]), "a file": by_file(site, root),
-            "a link": by_link(site, root, study), "C-STORE": by_store(site, root, study, tmp_path / folder),
+            "a link": by_link(site, root, study), "DICOM Link Exchange": by_exchange(site, root, study),
+            "C-STORE": by_store(site, root, study, tmp_path / folder),
         }  # fmt: skip
         for way, data in out.items():
             says_what_was_corrected(data, received, way)

@@ -56,7 +56,21 @@ OPEN: set[Operation] = {
     ("GET", "/api/privacy/facts"),
     ("POST", "/api/statistics/events"),
     ("POST", "/api/statistics/withdrawals"),
+    ("GET", "/dlx/v1/api_info"),
+    ("GET", "/dlx/v1/token/{value}"),
+    ("POST", "/dlx/v1/tokentfa/{value}"),
+    ("OPTIONS", "/shl/{address}"),
+    ("POST", "/shl/{address}"),
+    ("GET", "/shl/{address}/{ticket}"),
+    ("GET", "/api/bringing"),
+    ("POST", "/api/bringing"),
+    ("POST", "/api/bringing/look"),
+    ("POST", "/api/bringing/answers"),
+    ("POST", "/api/bringing/withdrawal"),
 }
+TICKETED: set[Operation] = {  # for programs that a link let in, with their ticket alone (dlx/test_providing)
+    ("GET", "/dlx/v1/list"), ("GET", "/dlx/v1/download/{id}"), ("GET", "/dlx/v1/downloadall"),
+}  # fmt: skip
 ENTERING: set[Operation] = {  # of a login that awaits its second factor; nothing else is
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("GET", "/api/session/factor"),
     ("POST", "/api/session/factor"), ("POST", "/api/session/factor/passkey"), ("POST", "/api/session/factor/pin"),
@@ -119,6 +133,10 @@ ADMINISTRATION: set[Operation] = {
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
     ("DELETE", "/api/factors/{subject_kind}/{subject_id}"), ("POST", "/api/accounts/{account_id}/factors/reset"),
     ("PUT", "/api/privacy/texts/{kind}/draft"), ("POST", "/api/privacy/texts/{kind}/versions"),
+    ("GET", "/api/bringing/page"), ("PUT", "/api/bringing/page"),
+    ("GET", "/api/portals"), ("GET", "/api/recipes"), ("PUT", "/api/portals"), ("GET", "/api/portal-reports"),
+    ("POST", "/api/imports/{case_id}/recipe"),
+    ("GET", "/api/portal-reports/{report_id}"), ("POST", "/api/portal-reports/{report_id}/solved"),
     ("PUT", "/api/organisation"), ("PUT", "/api/analyses/{kind}"), ("GET", "/api/analyses/usage"),
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
@@ -170,7 +188,8 @@ EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
     ("GET", "/api/waiting"),
     ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"), ("GET", "/api/pseudonyms/held"),
-    ("GET", "/api/step-deliveries"), ("GET", "/api/analysis-runs"),
+    ("GET", "/api/step-deliveries"), ("GET", "/api/analysis-runs"), ("GET", "/api/imports"),
+    ("GET", "/api/worklist/today"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
@@ -235,6 +254,16 @@ SCOPED: set[Operation] = {
     *((method, "/api/studies/{study_id}/analyses") for method in ("GET", "POST")),
     *(("GET", f"/api/analysis-runs/{{analysis_run_id}}{end}") for end in ("", "/findings")),
     *(("POST", f"/api/analysis-runs/{{analysis_run_id}}/{act}") for act in ("cancel", "retry", "rerun")),
+    ("POST", "/api/imports"), *((method, "/api/imports/{case_id}") for method in ("GET", "DELETE")),
+    *(("PUT", f"/api/imports/{{case_id}}/{end}") for end in ("files", "birth-date", "people/{number}/patient")),
+    *(("POST", f"/api/imports/{{case_id}}/{act}") for act in ("done", "answers", "by-hand", "check", "retry")),
+    ("POST", "/api/imports/{case_id}/after-withdrawal"),
+    ("GET", "/api/bringing/imports/{case_id}"), ("POST", "/api/bringing/imports/{case_id}/withdrawal"),
+    ("POST", "/api/imports/{case_id}/confirmations"),
+    *(("POST", f"/api/imports/{{case_id}}/people/{{number}}/{act}") for act in ("file", "take-back")),
+    *(("GET", f"/api/imports/{{case_id}}/people/{{number}}/{end}") for end in ("differences", "orders")),
+    *(("GET", f"/api/imports/{{case_id}}/{end}") for end in ("guide", "picture")),
+    *((method, "/api/imports/{case_id}/report") for method in ("GET", "POST")),
 }  # fmt: skip
 OF_VISITORS: set[Operation] = {
     ("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared"),
@@ -257,10 +286,12 @@ TO_LAUNCHED: set[Operation] = TO_VISITORS | {  # what a launch opens, of what it
     ("GET", "/api/view"), ("GET", "/api/studies/{study_id}/priors"),
     *((method, path) for method, path in SCOPED if path.startswith("/api/studies/{study_id}/marks")),
 }  # fmt: skip
-KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS | LAUNCHES
+KNOWN = (
+    OPEN | TICKETED | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS | LAUNCHES
+)
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
-    ("HEAD", "/{path:path}"), ("GET", "/.well-known/security.txt"),
+    ("HEAD", "/{path:path}"), ("GET", "/.well-known/security.txt"), ("GET", "/s"),
 }  # fmt: skip
 
 
@@ -312,6 +343,7 @@ PARAMETERS = {
     "/api/audit/disclosures": {"patient_id": "4711"},
     "/api/audit/people": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
+    "/api/imports/{case_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
     "/api/view": {"accession": "A1"},  # without any, it is no address at all
     "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
@@ -465,11 +497,23 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/links"): {"studies": [str(uuid.uuid4())], "ends_at": "2026-03-02T00:00:00Z"},
     ("POST", "/api/links/{link_id}/sheet"): {"address": "https://x/s#x"},
     ("POST", "/api/shared"): {"token": "x"},
+    ("POST", "/shl/{address}"): {"recipient": "x"},
+    ("POST", "/dlx/v1/tokentfa/{value}"): {"tfaAnswer": [{"questionId": "1", "answer": "x"}]},
     ("POST", "/api/launches/open"): {"token": "x"},
     ("POST", "/api/launches"): {"user": "anna", "study": str(uuid.uuid4())},
     ("POST", "/api/shared/code"): {"token": "x"},
     ("POST", "/api/shared/code/state"): {"asked": "x"},
     ("PUT", "/api/analyses/{kind}"): {"enabled": False},
+    ("POST", "/api/imports"): {"basis": "treatment"},
+    ("PUT", "/api/bringing/page"): {"is_open": False},
+    ("POST", "/api/imports/{case_id}/after-withdrawal"): {"keep": True, "why": "x"},
+    ("POST", "/api/imports/{case_id}/answers"): {"answers": {"1": "2"}},
+    ("POST", "/api/imports/{case_id}/confirmations"): {"keys": ["x"]},
+    ("POST", "/api/imports/{case_id}/people/{number}/file"): {},
+    ("POST", "/api/imports/{case_id}/report"): {"text": "x"},
+    ("PUT", "/api/imports/{case_id}/birth-date"): {"birth_date": None},
+    ("PUT", "/api/imports/{case_id}/people/{number}/patient"): {"patient": None},
+    ("PUT", "/api/portals"): {"host": "portal.example", "confirm": True},
     ("POST", "/api/studies/{study_id}/analyses"): {"kind": "perfusion"},
     ("POST", "/api/analysis-runs/{analysis_run_id}/rerun"): {"parameters": {}},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
@@ -535,6 +579,8 @@ def test_a_stranger_who_is_logged_in_finds_nothing(site: WebSite) -> None:
             assert (status, problem["code"]) == (403, "no-glass"), (operation, problem)
         elif operation in LAUNCHES:
             assert (status, problem["code"]) == (403, "launch-right"), (operation, problem)
+        elif operation in TICKETED:
+            assert (status, problem["code"]) == (401, "ticket-wanted"), (operation, problem)
         else:
             assert status == 404, (operation, status, problem)
 

@@ -19,7 +19,7 @@ from radrelay.access.models import LinkAccess, LinkVisit, ShareLink
 from radrelay.audit.models import AuditEvent
 from radrelay.identity.models import Account
 from radrelay.web import downloads, streaming
-from radrelay.web.link_sheet import CODE, MARGIN, LinkSheet, link_sheet
+from radrelay.web.link_sheet import CODE, MARGIN, SMALL_CODE, LinkSheet, link_sheet
 from radrelay.web.paper import WIDTH
 from tests.proving import log_in
 from tests.web.conftest import PASSWORD, START, Login, WebSite, close_site, open_site
@@ -297,10 +297,32 @@ def test_a_sheet_names_a_house_in_full_and_within_its_margins(name: str, head: s
     assert columns[-1] <= WIDTH - MARGIN + 2
 
 
-def modules_of(picture: Any, count: int) -> list[list[int]]:
+def test_a_link_that_may_be_saved_has_a_page_with_its_codes_for_programs(site: WebSite, anna: Login) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]], may_download=True, protection="pin")
+    path = f"/api/links/{made['link']['id']}/sheet"
+    answer = anna.http.post(path, json={"address": made["address"], "language": "en"}, headers=anna.headers)
+    document = pypdfium2.PdfDocument(answer.content)
+    assert len(document) == 2
+    page = document[1]
+    text = page.get_textpage().get_text_range()
+    assert made["exchange"].replace("-", "") in "".join(text.split()).replace("-", "")
+    assert not [one for one in ("CompressedSamples", "Smith", made["pin"]) if one in text]
+    picture = np.squeeze(page.render(scale=4, grayscale=True).to_numpy())
+    document.close()
+    codes = (made["exchange"], picture), (made["health"], picture[picture.shape[0] * 11 // 20 :])  # one below the other
+    for address, part in codes:
+        code = [list(row) for row in segno.make(address, error="m", micro=False).matrix_iter(border=0)]
+        assert modules_of(part, len(code), SMALL_CODE, MARGIN) == code
+    looking = make(site, anna, studies=[study_of(anna)["id"]])
+    path = f"/api/links/{looking['link']['id']}/sheet"
+    answer = anna.http.post(path, json={"address": looking["address"], "language": "de"}, headers=anna.headers)
+    assert len(pypdfium2.PdfDocument(answer.content)) == 1
+
+
+def modules_of(picture: Any, count: int, size: int = CODE, at: float = (595 - CODE) / 2) -> list[list[int]]:
     """Read the QR code of a rendered page: its finder patterns are the largest dark part of it."""
-    scale, side = 4, CODE * 4
-    left = (595 - CODE) / 2 * scale
+    scale, side = 4, size * 4
+    left = at * scale
     top = find_top(picture, round(left), side, count)
     step = side / (count + 8)
     return [

@@ -515,6 +515,19 @@ def test_a_token_and_a_link_open_their_own_organisation_alone(two: Two) -> None:
         assert visitor.http.get(f"/api/series/{other.ids['series_id']}").status_code == 404
 
 
+def test_a_program_takes_away_what_its_link_has_of_one_organisation(two: Two) -> None:
+    for own, other in two.both:
+        ends_at = (two.site.clock.now() + timedelta(days=1)).isoformat()
+        wanted = {"studies": [own.ids["study_id"]], "ends_at": ends_at, "may_download": True, "protection": "pin"}
+        made = own.asked("POST", "/links", wanted | {"pin": "481516"})
+        program, token = two.site.client("203.0.113.4"), made["address"].partition("#")[2]
+        given = {"tfaAnswer": [{"questionId": "1", "answer": "481516"}]}
+        program.headers["Authorization"] = f"Bearer {program.post(f'/dlx/v1/tokentfa/{token}', json=given).text}"
+        assert len(program.get("/dlx/v1/list").json()["dataItem"]) == 1
+        ids = [one.ids["study_id"].replace("-", "") for one in (own, other)]
+        assert [program.get(f"/dlx/v1/download/{one}").status_code for one in ids] == [200, 400]
+
+
 def test_a_refused_launch_is_on_the_record_of_the_organisation_whose_launch_it_was(two: Two) -> None:
     for own, other, user in ((two.alpha, two.beta, "alpha-admin"), (two.beta, two.alpha, "beta-admin")):
         program = f"RIS of {user}"

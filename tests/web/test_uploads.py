@@ -18,6 +18,7 @@ from starlette.types import Message
 from radrelay.archive.models import Study
 from radrelay.storage.models import Erasure
 from radrelay.web import uploads
+from radrelay.web.guards import STREAMED
 from radrelay.web.uploads import BodyPieces
 from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite, close_site, open_site
@@ -81,6 +82,16 @@ def test_an_upload_above_the_limit_is_refused_before_and_while_it_comes(
         assert (status, problem["code"]) == (413, "upload-too-large")
     finally:
         close_site(site)
+
+
+def test_whatever_takes_files_takes_large_ones(site: WebSite) -> None:
+    paths = site.app.openapi()["paths"]
+    takes = {
+        path for path, methods in paths.items() for told in methods.values()
+        if "application/octet-stream" in told.get("requestBody", {}).get("content", {})
+    }  # fmt: skip
+    assert {"/api/parcels/{parcel_id}/files", "/api/imports/{case_id}/files"} <= takes
+    assert [path for path in takes if not STREAMED.fullmatch(path)] == []
 
 
 def test_other_bodies_are_small(site: WebSite) -> None:

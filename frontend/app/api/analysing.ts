@@ -88,6 +88,14 @@ export interface MapSeries {
   pictures?: (string | null)[];
 }
 
+/** A series of the study, and what it was taken for. */
+export interface SeriesRole {
+  role: string;
+  series_uid: string;
+  number: number;
+  images: number;
+}
+
 export interface Findings {
   version: number;
   modality: string;
@@ -120,6 +128,8 @@ export interface Findings {
   picture_scale: number;
   curve_unit: string;
   reference_frame: number | null;
+  sides?: [string, string];
+  series?: SeriesRole[];
 }
 
 export interface Setting {

@@ -92,6 +92,7 @@ interface CallOptions {
   signal?: AbortSignal;
   /** A 401 here is an answer, not the end of a session. */
   anonymous?: boolean;
+  headers?: Readonly<Record<string, string>>;
 }
 
 async function call<T>(method: string, path: string, body: unknown, options: CallOptions = {}): Promise<T> {
@@ -105,15 +106,16 @@ async function call<T>(method: string, path: string, body: unknown, options: Cal
 }
 
 async function once<T>(method: string, path: string, body: unknown, options: CallOptions): Promise<T> {
-  const headers: Record<string, string> = { Accept: 'application/json' };
+  const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
+  const file = body instanceof Blob;
   if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken;
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (body !== undefined) headers['Content-Type'] = file ? 'application/octet-stream' : 'application/json';
   const { response, text } = await answered(async () => {
     const came = await fetch(path + queryString(options.query ?? {}), {
       method,
       headers,
       credentials: 'same-origin',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: file ? body : JSON.stringify(body) }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
     return { response: came, text: await came.text() };

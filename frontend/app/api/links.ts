@@ -73,9 +73,16 @@ export interface NewLink {
 export interface LinkMade {
   link: LinkRow;
   address: string;
+  /** Settings name where this installation is reached; else the addresses are those of this browser. */
+  address_told: boolean;
   /** SVG. */
   qr: string;
   pin: string;
+  /** For programs that speak DICOM Link Exchange, and as a SMART Health Link; empty where nothing is handed out to programs. */
+  exchange: string;
+  exchange_qr: string;
+  health: string;
+  health_qr: string;
 }
 
 export interface Opened {

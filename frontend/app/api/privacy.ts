@@ -45,12 +45,13 @@ export const promises = {
   read: () => get<PromiseReport>('/api/promises'),
 };
 
-export type TextKind = 'terms' | 'notice';
+/** Terms and notice are accepted by who has an account, consent by patients at their page. */
+export type TextKind = 'terms' | 'notice' | 'consent';
 
 /** A published version, as everybody may read it. */
-export interface PublicText {
+export interface PublicText<Kind extends TextKind = 'terms' | 'notice'> {
   id: string;
-  kind: TextKind;
+  kind: Kind;
   version: number;
   english: string;
   german: string;
@@ -76,9 +77,9 @@ const ofText = (kind: TextKind): string => `/api/privacy/texts/${kind}`;
 
 export const texts = {
   list: () => get<{ texts: OwnText[]; placeholders: string[] }>('/api/privacy/texts'),
-  version: (kind: TextKind, version: number) => get<PublicText>(`${ofText(kind)}/versions/${version}`),
+  version: (kind: TextKind, version: number) => get<PublicText<TextKind>>(`${ofText(kind)}/versions/${version}`),
   save: (kind: TextKind, draft: TextDraft) => put(`${ofText(kind)}/draft`, draft),
-  publish: (kind: TextKind, revision: number) => post<PublicText>(`${ofText(kind)}/versions`, { revision }),
+  publish: (kind: TextKind, revision: number) => post<PublicText<TextKind>>(`${ofText(kind)}/versions`, { revision }),
   acceptancesUrl: '/api/privacy/acceptances',
   owed: () => get<{ texts: PublicText[] }>('/api/privacy/owed').then((answer) => answer.texts),
   accept: (all: PublicText[], language: string) =>
@@ -221,6 +222,8 @@ export interface ErasureProof {
   studies: { id: string; uid_sha256: string; objects: number; bytes: number; keys: string[] }[];
   /** Kept aside under the same ID: left for a person to look at. */
   aside: number;
+  /** Parcels from elsewhere that were erased. */
+  imports: number;
   kept: { id: string; study_uid: string; hold_until: string; reason: string }[];
   record_erased: boolean;
   /** Stay because a clinic decides about them. */
@@ -288,6 +291,8 @@ export interface HeldData {
   at: string;
   studies: HeldStudy[];
   aside: { id: string; code: string; received_at: string }[];
+  /** Parcels from elsewhere of which a person has said that they are this patient's. */
+  imports: { id: string; host: string; state: string; created_at: string; ends_at: string }[];
   account: { username: string; full_name: string; email: string; affiliation: string; organisation: string; role: string; groups: string[]; logins: number; links: number; marks: number; settings: number; accepted: number } | null;
   disclosures: number;
   /** So many entries more are of studies that are gone, and nobody can tell of whom. */

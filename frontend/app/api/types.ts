@@ -250,7 +250,7 @@ export interface QuarantinedDetail extends Quarantined {
 export interface Source {
   id: string;
   name: string;
-  kind: 'dicom' | 'stow' | 'upload' | 'import' | 'folder';
+  kind: 'dicom' | 'stow' | 'upload' | 'import' | 'folder' | 'portal';
   ae_title: string | null;
   callers: string | null;
   folder: string | null;

@@ -109,6 +109,7 @@ export default {
   'mail.kind.volume': 'Ungewöhnliche Menge',
   'mail.kind.volume-suspended': 'Ungewöhnliche Menge, gesperrt',
   'mail.kind.rule-met': 'Nachricht einer Regel',
+  'mail.kind.portal-report': 'Gescheitertes Portal gemeldet',
   'mail.kind.link-closed': 'Link nach falschen Antworten zu',
   'mail.kind.factor-added': 'Zweiter Faktor hinzugefügt',
   'mail.kind.factors-reset': 'Zweite Faktoren entfernt',

@@ -107,6 +107,7 @@ export default {
   'mail.kind.volume': 'Unusual volume',
   'mail.kind.volume-suspended': 'Unusual volume, suspended',
   'mail.kind.rule-met': 'Notice of a rule',
+  'mail.kind.portal-report': 'Failed portal reported',
   'mail.kind.link-closed': 'Link closed by wrong answers',
   'mail.kind.factor-added': 'Second factor added',
   'mail.kind.factors-reset': 'Second factors removed',

@@ -4,6 +4,7 @@ import account from './account.de';
 import access from './access.de';
 import analysing from './analysing.de';
 import audit from './audit.de';
+import bringing from './bringing.de';
 import codes from './codes.de';
 import consent from './consent.de';
 import contents from './contents.de';
@@ -19,6 +20,8 @@ import gateway from './gateway.de';
 import hl7 from './hl7.de';
 import hanging from './hanging.de';
 import importer from './importer.de';
+import importFindings from './findings.de';
+import importing from './importing.de';
 import invocation from './invocation.de';
 import launch from './launch.de';
 import mailcodes from './mailcodes.de';
@@ -46,6 +49,7 @@ const de: Rest = {
   ...account,
   ...analysing,
   ...audit,
+  ...bringing,
   ...codes,
   ...details,
   ...destinations,
@@ -57,6 +61,8 @@ const de: Rest = {
   ...hl7,
   ...hanging,
   ...importer,
+  ...importing,
+  ...importFindings,
   ...invocation,
   ...launch,
   ...mailcodes,
@@ -285,6 +291,7 @@ const de: Rest = {
   'import.recent': 'Zuletzt eingetroffen',
   'import.none': 'Noch ist nichts eingetroffen.',
   'upload.sending': 'Wird gesendet',
+  'upload.asking': 'Nicht alles kam',
   'upload.waiting': 'Wartet',
   'upload.working': 'Wird geprüft',
   'upload.done': 'Fertig',
@@ -359,6 +366,7 @@ const de: Rest = {
   'source.kind.stow': 'DICOMweb',
   'source.kind.upload': 'Hochladen',
   'source.kind.import': 'Import auf dem Server',
+  'source.kind.portal': 'Von Portalen geholt',
   'source.kind.folder': 'Überwachter Ordner',
   'source.callers': 'Rufende AE-Titel (* heißt alle)',
   'source.folder': 'Ordner auf dem Server',

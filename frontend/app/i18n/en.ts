@@ -4,6 +4,7 @@ import account from './account.en';
 import access from './access.en';
 import analysing from './analysing.en';
 import audit from './audit.en';
+import bringing from './bringing.en';
 import codes from './codes.en';
 import details from './details.en';
 import destinations from './destinations.en';
@@ -16,6 +17,8 @@ import gateway from './gateway.en';
 import hl7 from './hl7.en';
 import hanging from './hanging.en';
 import importer from './importer.en';
+import importFindings from './findings.en';
+import importing from './importing.en';
 import invocation from './invocation.en';
 import launch from './launch.en';
 import mailcodes from './mailcodes.en';
@@ -46,6 +49,7 @@ const en = {
   ...account,
   ...analysing,
   ...audit,
+  ...bringing,
   ...codes,
   ...details,
   ...destinations,
@@ -57,6 +61,8 @@ const en = {
   ...hl7,
   ...hanging,
   ...importer,
+  ...importing,
+  ...importFindings,
   ...invocation,
   ...launch,
   ...mailcodes,
@@ -284,6 +290,7 @@ const en = {
   'import.recent': 'Arrived lately',
   'import.none': 'Nothing has arrived yet.',
   'upload.sending': 'Sending',
+  'upload.asking': 'Some did not come',
   'upload.waiting': 'Waiting',
   'upload.working': 'Being checked',
   'upload.done': 'Done',
@@ -358,6 +365,7 @@ const en = {
   'source.kind.stow': 'DICOMweb',
   'source.kind.upload': 'Upload',
   'source.kind.import': 'Import on the server',
+  'source.kind.portal': 'Fetched from portals',
   'source.kind.folder': 'Watched folder',
   'source.callers': 'Calling AE titles (* is any)',
   'source.folder': 'Folder on the server',

@@ -1,17 +1,19 @@
-/** English words for what goes wrong with another institution's portal. */
+/** English words for what goes wrong with another institution's portal, or with an import. */
 
 export default {
   'problem.portal-trouble': 'The portal did not do what it should.',
   'problem.portal-not-allowed': 'Portals at {host} are not allowed yet. An administrator confirms the host once.',
   'problem.portal-address-refused': 'This address does not lead to a portal on the internet.',
+  'problem.portal-host-inside': '{host} is inside this house or this installation itself, and no portal on the internet. It cannot be confirmed.',
   'problem.portal-not-encrypted': 'This address is not reached by HTTPS; nothing was sent.',
   'problem.portal-unreachable': '{host} cannot be reached.',
   'problem.portal-untrusted': 'The certificate of {host} is not trusted; nothing was sent.',
+  'problem.portal-given-up': 'The download was given up before all had come.',
   'problem.portal-stalled': 'The portal took the request and then said too little for too long. Try again later.',
   'problem.portal-broke-off': 'The portal broke the connection off before all had come. Try again.',
   'problem.portal-busy': 'The portal is busy and asks to come back in {seconds} s.',
   'problem.portal-refused': 'The portal answers with an error (HTTP {status}).',
-  'problem.portal-unclear': 'The portal’s answer is not one that this way of fetching knows.',
+  'problem.portal-unclear': 'This portal speaks no language that is known here. Fetch it by hand, or have a recipe made for it.',
   'problem.portal-redirects': 'The portal sends from one address to the next without end.',
   'problem.portal-page-for-parcel':
     'The portal sent a web page where images were expected; the link may have ended, or want a login.',
@@ -25,4 +27,64 @@ export default {
   'problem.portal-login-ended': 'The portal ended the login and does not take the answers again. Begin anew.',
   'problem.portal-not-there': 'The portal does not have what the link leads to.',
   'problem.portal-nothing-listed': 'The portal accepts the link but lists nothing to fetch.',
+  'problem.import-trouble': 'Something is wrong with this import.',
+  'problem.import-unknown': 'There is no such import, or it is not for you to see.',
+  'problem.import-reported': 'This failure has been reported already.',
+  'problem.import-report-unknown': 'This report is no longer open.',
+  'problem.import-chosen-otherwise': 'Somebody has chosen another patient meanwhile; look at it again.',
+  'problem.import-moved-on': 'The import has moved on meanwhile; look at it again.',
+  'problem.import-no-link': 'This holds no link that leads to images. Copy the whole link from the paper or the message.',
+  'problem.import-link-unreadable': 'The link can no longer be read here; enter it again.',
+  'problem.import-stopped': 'A finding stops this; it cannot be filed like this.',
+  'problem.import-put-aside': 'All of it went into the quarantine, for something else of the same numbers had come first. Nothing is filed.',
+  'problem.import-unconfirmed': '{count|point is|points are} still to be looked at.',
+  'problem.import-undecided': 'Nobody has said yet whose these images are here.',
+  'problem.import-order-unknown': 'This is not, or no longer, an order of this patient that a study can be filed under.',
+  'problem.import-value-unwritable': 'Images cannot hold what this says: {field}.',
+  'problem.import-value-too-long': 'These are more characters than images hold (at most {most}): {field}.',
+  'problem.import-patient-unusable': 'A patient needs a name and an ID here.',
+  'problem.import-broken': 'The import broke off several times and is not tried again by itself.',
+  'problem.import-being-filed': 'The images are just being filed. Once that has ended, this import can be given up, or what was filed taken back.',
+  'problem.import-held': 'A backup was restored meanwhile; look whether this has been filed before you have it go on.',
+  'problem.import-nothing-brought': 'No file has come yet. Bring some, or give the import up.',
+  'problem.import-not-sent-on': 'It is filed here, but was not sent on: the destination is gone, or takes it no more. Send it on from the list of studies.',
+  'problem.import-file-late': 'This file came after it had been said that no more follow. It is not part of the import, and is erased; the checking page names it.',
+  'problem.import-files-changed': 'A file came or went while all of them were looked at; they are looked at once more.',
+  'problem.raw-file-gone': 'What came is no more here: its time is over, or it was deleted.',
+  'problem.portal-unknown': 'No portal by this name has been met.',
+  'problem.import-forward-elsewhere': 'Of these studies more is here than portals brought, and you may not send that on. File without a destination, or have it filed by somebody who may.',
+  'problem.import-take-back-held': 'The processing of this study is restricted: nothing of it is taken back.',
+  'problem.portal-locked': 'The portal has locked this link after wrong answers. Ask the sender to unlock it.',
+  'problem.portal-maintenance': 'The portal is being worked on. Try again later.',
+  'problem.portal-person-needed':
+    'The portal wants a person to go on: a captcha, or a code by SMS. Open it in a browser and bring the file here.',
+  'problem.portal-recipe-outdated':
+    'The portal is no longer as its recipe says (step “{step}”). The recipe has to be mended; meanwhile, open the portal in a browser and bring the file here.',
+  'problem.browser-off':
+    'This portal needs a browser, and fetching by one is switched off here. Open the portal yourself and bring the file here, or have it switched on.',
+  'problem.browser-missing':
+    'The browser that portals are walked in is not there or does not start. Tell your administrators; meanwhile, open the portal yourself and bring the file here.',
+  'problem.browser-not-held':
+    'This machine cannot hold a browser closely enough to show it portals; it was not started. Tell your administrators; meanwhile, open the portal yourself and bring the file here.',
+  'problem.browser-ended':
+    'The browser ended before all had come. Try again later.',
+  'problem.browser-busy':
+    'As many portals are being walked as may be at once. Try again later.',
+  'problem.browser-page-hangs':
+    'The portal’s page does not answer any more. Try again later.',
+  'problem.browser-unanswered':
+    'Nobody answered in time what the portal asks. Try again: it is begun again from its start.',
+  'problem.browser-begun-again':
+    'The portal had to be begun again from its start, and asks anew. A code that was sent before may not hold any more.',
+  'problem.walk-unreadable': 'This is no HAR file. Export one from the network part of the browser’s developer tools.',
+  'problem.walk-too-large': 'This walk is larger than {limit_mb} MB. Record it anew, and go only to the download.',
+  'problem.walk-empty': 'In this walk nothing was downloaded that is a ZIP or a DICOM file. Go on to the download, then export it.',
+  'problem.walk-elsewhere': 'This walk does not come to {host}, the portal of this import.',
+  'problem.walk-code-short': 'A code of so few characters is not found again in a walk.',
+  'problem.walk-code-nowhere': 'The code stands nowhere in this walk. Was it entered at the portal as it is here?',
+  'problem.walk-code-wanted': 'The import knows no code that stands in this walk. Name the one that was entered at the portal.',
+  'problem.walk-birth-date-nowhere': 'The birth date stands nowhere in this walk.',
+  'problem.walk-gives-away': 'The draft would give a code, a birth date or a part of the link away: it stands in the name of a field or a path. No draft was made.',
+  'problem.walk-busy': 'Another walk is being read just now. Try again in a moment.',
+  'problem.recipe-invalid': 'This recipe does not say what recipes say.',
 };

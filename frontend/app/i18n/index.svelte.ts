@@ -148,10 +148,11 @@ export function formatBytes(bytes: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   const step = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** step;
+  if (step === 0) return `${numberFormat(0, 0).format(bytes)}\u00a0B`;
   return new Intl.NumberFormat(words.language, {
     style: 'unit',
     unit: units[step] ?? 'byte',
-    unitDisplay: step === 0 ? 'narrow' : 'short',
+    unitDisplay: 'short',
     maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
   }).format(value);
 }
@@ -181,6 +182,16 @@ export function formatDue(iso: string, now: number): string {
   const dayOf = (moment: Date): number => Date.UTC(moment.getFullYear(), moment.getMonth(), moment.getDate());
   const days = Math.round((dayOf(new Date(at)) - dayOf(new Date(now))) / DAY_MS);
   return new Intl.RelativeTimeFormat(words.language, { numeric: 'auto' }).format(days, 'day');
+}
+
+/** Says a moment near now by its day, "tomorrow 14:00"; any other with its date. */
+export function formatNear(iso: string, now: number): string {
+  const at = new Date(iso);
+  const dayOf = (moment: Date): number => Date.UTC(moment.getFullYear(), moment.getMonth(), moment.getDate());
+  const days = Math.round((dayOf(at) - dayOf(new Date(now))) / DAY_MS);
+  if (Math.abs(days) > 1) return formatInstant(iso);
+  const day = new Intl.RelativeTimeFormat(words.language, { numeric: 'auto' }).format(days, 'day');
+  return `${day} ${new Intl.DateTimeFormat(words.language === 'de' ? 'de-DE' : 'en-GB', { timeStyle: 'short' }).format(at)}`;
 }
 
 /** Dates that nobody reads as another day: 24 Aug 2024, 24.08.2024. Every date of the pages is written here. */

@@ -35,6 +35,10 @@ const fields: Readonly<Record<string, Key>> = {
   until: 'hold.until',
   reason: 'hold.reason',
   birth_date: 'filter.birthDate',
+  patient_id: 'filter.patientId',
+  issuer: 'source.issuer',
+  sex: 'imports.field.sex',
+  accession: 'filter.accession',
   date_from: 'filter.from',
   date_to: 'filter.to',
 };

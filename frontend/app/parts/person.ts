@@ -17,6 +17,12 @@ function readIdeographs(group: string): string {
   return group.split('^').map((part) => part.trim()).filter(Boolean).join(' ');
 }
 
+/** All groups of a name, one after the other: where people are compared, a spelling must not stay hidden. */
+export function wholeName(name: string): string {
+  const { main, other } = readName(name);
+  return [main, other].filter(Boolean).join(' · ');
+}
+
 export function readName(name: string): ReadableName {
   const [alphabetic = '', ...others] = name.split('=');
   const main = readGroup(alphabetic);

@@ -65,4 +65,24 @@ Sie können Auskunft verlangen, berichtigen, löschen und einschränken lassen u
 - Was Sie ansehen, herunterladen und weitergeben, wird protokolliert.
 - Könnte jemand anderes Ihre Anmeldung benutzt haben, sagen Sie es sofort: {officer}.`,
   },
+  consent: {
+    english: `I want {organisation} to fetch my images from the practice or clinic that gave me the link.
+
+- **What:** the link, my birth date and my answers go to that practice or clinic. It sends my images and reports here.
+- **What for:** to treat me. Staff check that the images are mine before they go into my record.
+- **How long:** what does not go into my record is deleted after 7 days (168 hours) at the latest. What was used to treat me is kept as long as the law asks.
+- **Free:** I need not agree. I can bring the images along on a CD instead. I am treated all the same.
+- **Withdrawing:** I can withdraw at any time, with my number on this page or by telling staff. What is kept only for this is then deleted at once. What happened before stays lawful.
+
+Controller: {controller}. Data protection officer: {officer}. I can complain to {authority}. Legal basis: consent (GDPR Art. 6 (1) a and Art. 9 (2) a).`,
+    german: `Ich möchte, dass {organisation} meine Bilder von der Praxis oder Klinik holt, von der ich den Link habe.
+
+- **Was:** Der Link, mein Geburtsdatum und meine Antworten gehen an diese Praxis oder Klinik. Sie sendet meine Bilder und Befunde hierher.
+- **Wozu:** um mich zu behandeln. Das Personal prüft, ob es meine Bilder sind, bevor sie in meine Akte kommen.
+- **Wie lange:** Was nicht in meine Akte kommt, wird spätestens nach 7 Tagen (168 Stunden) gelöscht. Was zu meiner Behandlung benutzt wurde, bleibt so lange, wie das Gesetz es verlangt.
+- **Freiwillig:** Ich muss nicht einwilligen. Ich kann die Bilder auch auf einer CD mitbringen. Behandelt werde ich in jedem Fall.
+- **Widerruf:** Ich kann jederzeit widerrufen, mit meiner Nummer auf dieser Seite oder beim Personal. Was nur dafür hier liegt, wird dann sofort gelöscht. Was vorher geschah, bleibt rechtmäßig.
+
+Verantwortlich: {controller}. Datenschutzbeauftragt: {officer}. Beschweren kann ich mich bei: {authority}. Rechtsgrundlage: Einwilligung (DSGVO Art. 6 Abs. 1 a und Art. 9 Abs. 2 a).`,
+  },
 };

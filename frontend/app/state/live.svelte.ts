@@ -6,14 +6,15 @@
 import { announceSessionEnd, ApiProblem, mayPass } from '../api/client';
 import { session } from '../api/endpoints';
 
-export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'fetches' | 'quarantine' | 'marks' | 'analyses' | 'links';
+export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'fetches' | 'imports' | 'quarantine' | 'marks' | 'analyses' | 'links';
 
-const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'fetches', 'quarantine', 'marks', 'analyses', 'links'];
+const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'fetches', 'imports', 'quarantine', 'marks', 'analyses', 'links'];
 const listeners: Record<LiveList, Set<() => void>> = {
   studies: new Set(),
   parcels: new Set(),
   deliveries: new Set(),
   fetches: new Set(),
+  imports: new Set(),
   quarantine: new Set(),
   marks: new Set(),
   analyses: new Set(),

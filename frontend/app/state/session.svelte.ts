@@ -15,6 +15,8 @@ const READER = 'radrelay-reader';
 const LEAVING = 'radrelay-leaving';
 const LEAVE_AGAIN_MS = 4_000;
 const PATIENCE_MS = 2_000;
+/** A page that is still here after this has been kept from going: by somebody who has something to save. */
+const GOES_WITHIN_MS = 2_000;
 
 interface State {
   account: Account | null;
@@ -28,11 +30,12 @@ interface State {
   stage: Stage;
   reset: FactorsReset | null;
   leaving: boolean;
+  going: boolean;
 }
 
 const state = $state<State>({
   account: null, ended: false, asked: false, mayDownload: true, sharedBy: '', sharedById: '', program: null, linkOver: false, stage: 'open', reset: null,
-  leaving: false,
+  leaving: false, going: false,
 });
 /** This page has been shown behind the login: when that ends, it is kept. */
 let inside = false;
@@ -59,6 +62,10 @@ export const session = {
   /** Somebody has logged out, and the server has not heard of it yet. */
   get leaving() {
     return state.leaving;
+  },
+  /** The page goes, and nothing is begun on it any more: WebKit spins on code that is asked for meanwhile. */
+  get going() {
+    return state.going;
   },
   get isAdmin() {
     return state.account?.role === 'admin';
@@ -122,6 +129,8 @@ function over(): void {
 /** Hides the page at once and loads afresh. That may take a while, or wait for an answer about what is not saved. */
 function leave(address: string): void {
   keptInTab.removeItem(READER);
+  state.going = true;
+  setTimeout(() => (state.going = false), GOES_WITHIN_MS);
   over();
   location.replace(address);
 }

@@ -15,7 +15,7 @@ const POLL_MS = 1_500;
 const LONGEST_WAIT_MS = 15_000;
 const MOST_TRIES = 40;
 
-export type UploadState = 'sending' | 'waiting' | 'working' | 'done' | 'failed' | 'cancelled';
+export type UploadState = 'sending' | 'waiting' | 'asking' | 'working' | 'done' | 'failed' | 'cancelled';
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -24,6 +24,16 @@ function pause(ms: number): Promise<void> {
 function isPassing(cause: unknown): boolean {
   return cause instanceof ApiProblem && [0, 401, 408, 429, 500, 502, 503, 504].includes(cause.status);
 }
+
+/** Where files are brought to: a parcel, or an import whose own page tells what becomes of them (no `read`). */
+export interface Way {
+  create: (name: string) => Promise<{ id: string }>;
+  fileUrl: (id: string, path: string) => string;
+  done: (id: string, lacking: readonly string[]) => Promise<unknown>;
+  read: ((id: string) => Promise<Parcel>) | null;
+}
+
+const toParcel: Way = { ...api, create: (name) => api.create(name, null), done: (id) => api.done(id) };
 
 export class Upload {
   readonly name: string;
@@ -39,14 +49,27 @@ export class Upload {
   /** The parcel as the server sees it. */
   parcel: Parcel | null = $state.raw(null);
 
+  readonly #refused = new Map<string, PickedFile>();
   readonly #files: AsyncIterator<PickedFile>;
   readonly #stop = new AbortController();
-  #id = '';
+  readonly #way: Way;
+  #id = $state('');
 
-  constructor(picked: Picked) {
+  constructor(picked: Picked, way: Way = toParcel) {
     this.name = picked.name;
+    this.#way = way;
     this.#files = picked.files[Symbol.asyncIterator]();
     void this.#run();
+  }
+
+  /** The parcel or import that it goes to; empty until that is there. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** It goes to an import, whose page tells of it. */
+  get isOfImport(): boolean {
+    return this.#way.read === null;
   }
 
   get isOver(): boolean {
@@ -64,13 +87,55 @@ export class Upload {
   }
 
   async #run(): Promise<void> {
-    try {
-      this.#id = (await this.#patiently(() => api.create(this.name, null))).id;
+    await this.#guarded(async () => {
+      this.#id = (await this.#patiently(() => this.#way.create(this.name))).id;
       await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
-      await this.#patiently(() => api.done(this.#id));
-      if (this.state === 'cancelled') return;
-      this.state = 'working';
-      await this.#follow();
+      await this.#close();
+    });
+  }
+
+  /** Brings files again that were refused: these, or all. */
+  async again(paths: readonly string[] = [...this.#refused.keys()]): Promise<void> {
+    if (this.state !== 'asking') return;
+    const files = paths.flatMap((path) => this.#refused.get(path) ?? []);
+    this.state = 'sending';
+    await this.#guarded(async () => {
+      for (const one of files) {
+        this.#refused.delete(one.path);
+        this.unsent = this.unsent.filter(({ file_name: name }) => name !== one.path);
+        this.sentBytes -= one.file.size;
+        await this.#send(one);
+      }
+      await this.#close();
+    });
+  }
+
+  /** Goes on without what was refused; the import tells of it. */
+  async goOn(): Promise<void> {
+    if (this.state !== 'asking') return;
+    this.state = 'sending';
+    await this.#guarded(() => this.#end());
+  }
+
+  /** Says that no more follow; of an import only once a person has decided what becomes of those that were refused. */
+  async #close(): Promise<void> {
+    if (!this.isOfImport) return this.#end(); // what came of a parcel stays, cancelled or not
+    if (this.state === 'cancelled') return;
+    if (this.unsent.length > 0) this.state = 'asking';
+    else await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    await this.#patiently(() => this.#way.done(this.#id, this.unsent.map(({ file_name: name }) => name)));
+    if (this.state === 'cancelled') return;
+    const { read } = this.#way;
+    this.state = read ? 'working' : 'done';
+    if (read) await this.#follow(read);
+  }
+
+  async #guarded(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
     } catch (cause) {
       if (this.state === 'cancelled') return;
       this.state = 'failed';
@@ -92,21 +157,23 @@ export class Upload {
     }
   }
 
-  async #send({ path, file }: PickedFile): Promise<void> {
+  async #send(picked: PickedFile): Promise<void> {
+    const { path, file } = picked;
     let counted = 0;
     const count = (bytes: number): void => {
       this.sentBytes += Math.min(bytes, file.size) - counted;
       counted = Math.min(bytes, file.size);
     };
     try {
-      await this.#patiently(() => put(api.fileUrl(this.#id, path), file, count, this.#stop.signal));
+      await this.#patiently(() => put(this.#way.fileUrl(this.#id, path), file, count, this.#stop.signal));
       this.sent += 1;
       count(file.size);
     } catch (cause) {
       if (this.#stop.signal.aborted) return;
-      if (cause instanceof ApiProblem && cause.status === 507) throw cause;
+      if (cause instanceof ApiProblem && cause.status === 507 && !this.isOfImport) throw cause;
       count(file.size);
       const code = cause instanceof ApiProblem ? cause.code : 'unreadable';
+      if (this.isOfImport) this.#refused.set(path, picked);
       this.unsent = [...this.unsent, { file_name: path, code, text: problemText(cause) }];
     }
   }
@@ -127,12 +194,12 @@ export class Upload {
     }
   }
 
-  async #follow(): Promise<void> {
+  async #follow(read: NonNullable<Way['read']>): Promise<void> {
     let wake: () => void = () => undefined;
     const leave = onLive('parcels', () => wake());
     try {
       for (;;) {
-        this.parcel = await this.#patiently(() => api.read(this.#id));
+        this.parcel = await this.#patiently(() => read(this.#id));
         if (this.parcel.state === 'done' || this.parcel.state === 'failed') break;
         await Promise.race([pause(POLL_MS), new Promise<void>((resolve) => (wake = resolve))]);
       }
@@ -154,10 +221,38 @@ export function runningUploads(): Upload[] {
   return all.uploads.filter((upload) => !upload.isOver);
 }
 
-export function startUpload(picked: Picked | null): boolean {
+export function startUpload(picked: Picked | null, way: Way = toParcel): boolean {
   if (!picked) return false;
-  all.uploads = [new Upload(picked), ...all.uploads];
+  all.uploads = [new Upload(picked, way), ...all.uploads];
   return true;
+}
+
+let taker: ((picked: Picked) => void) | null = null;
+
+/** Has a page take what is dropped on it, until it is left. Returns the way out. */
+export function takeDrops(by: (picked: Picked) => void): () => void {
+  taker = by;
+  return () => {
+    if (taker === by) taker = null;
+  };
+}
+
+let holders = 0;
+
+/** While something is open that takes drops itself, nothing is brought by them; returns how to end that. */
+export function holdDrops(): () => void {
+  holders += 1;
+  return () => {
+    holders -= 1;
+  };
+}
+
+/** Takes a drop; says whether it is sent at once, which the page of uploads shows. */
+export function dropped(picked: Picked | null): boolean {
+  if (holders > 0) return false;
+  if (!picked || !taker) return startUpload(picked);
+  taker(picked);
+  return false;
 }
 
 export function forgetUpload(upload: Upload): void {
@@ -165,5 +260,5 @@ export function forgetUpload(upload: Upload): void {
 }
 
 addEventListener('beforeunload', (event) => {
-  if (all.uploads.some((upload) => upload.state === 'sending' || upload.state === 'waiting')) event.preventDefault();
+  if (all.uploads.some((upload) => upload.state === 'sending' || upload.state === 'waiting' || upload.state === 'asking')) event.preventDefault();
 });

@@ -238,20 +238,26 @@ export class MarkBook {
 
   #set(id: string, mark: Mark | null): void {
     const before = this.#marks.get(id);
-    if (before) {
-      const key = pictureKey(pictureOf(before));
-      const others = (this.#byPicture.get(key) ?? []).filter((one) => one.id !== id);
-      if (others.length > 0) this.#byPicture.set(key, others);
-      else this.#byPicture.delete(key);
-    }
-    if (mark) {
-      const key = pictureKey(pictureOf(mark));
-      this.#byPicture.set(key, [...(this.#byPicture.get(key) ?? []), mark]);
+    const [from, to] = [before, mark].map((one) => (one ? pictureKey(pictureOf(one)) : undefined));
+    if (from !== undefined && from !== to) this.#list(from, this.#listed(from).filter((one) => one.id !== id));
+    if (mark && to !== undefined) {
+      // what changes keeps its place: in the order in which marks were made they are gone through, and lie on each other
+      const stays = from === to;
+      this.#list(to, stays ? this.#listed(to).map((one) => (one.id === id ? mark : one)) : [...this.#listed(to), mark]);
       this.#marks.set(id, mark);
     } else {
       this.#marks.delete(id);
       if (this.#selected === id) this.#selected = this.#handle = null;
     }
+  }
+
+  #listed(key: string): readonly Mark[] {
+    return this.#byPicture.get(key) ?? [];
+  }
+
+  #list(key: string, marks: Mark[]): void {
+    if (marks.length > 0) this.#byPicture.set(key, marks);
+    else this.#byPicture.delete(key);
   }
 
   #apply(before: Mark | null, after: Mark | null): void {

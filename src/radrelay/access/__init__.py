@@ -31,7 +31,15 @@ from radrelay.access.devices import (
 )
 from radrelay.access.earlier_studies import of_one_person
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted, told_of_grant
-from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, follow_to_patient, grant, revoke
+from radrelay.access.grants import (
+    ROLES,
+    Grantee,
+    Target,
+    ensure_default_grants,
+    follow_to_patient,
+    grant,
+    revoke,
+)
 from radrelay.access.group_facts import groups_of_accounts, groups_shown
 from radrelay.access.groups import (
     GroupView,
@@ -73,6 +81,7 @@ from radrelay.access.links import (
     accesses,
     closings,
     forget_links,
+    is_health_address,
     is_token_of,
     link_of,
     note_access,
@@ -97,6 +106,7 @@ from radrelay.access.ownership import (
 )
 from radrelay.access.principal import GUEST, SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.prior_rules import PriorReach, PriorRuleView, prior_rule, set_prior_rule
+from radrelay.access.programs import Door, open_by_program
 from radrelay.access.release_rules import (
     Fate,
     RuleReleased,
@@ -147,6 +157,7 @@ from radrelay.access.visits import (
     end_visits,
     open_link,
     organisation_of,
+    protection_of,
     secrets_in,
     unknown_principal,
     visit_of,
@@ -171,6 +182,7 @@ __all__ = [
     "Caller",
     "Conditions",
     "DeviceView",
+    "Door",
     "Fate",
     "GrantView",
     "Grantee",
@@ -265,6 +277,7 @@ __all__ = [
     "groups_shown",
     "is_anything_asked",
     "is_barred",
+    "is_health_address",
     "is_loopback",
     "is_owned",
     "is_suspended",
@@ -289,6 +302,7 @@ __all__ = [
     "notices",
     "of_account",
     "of_one_person",
+    "open_by_program",
     "open_link",
     "open_to_all",
     "organisation_of",
@@ -299,6 +313,7 @@ __all__ = [
     "owners_of",
     "patients_restricted",
     "prior_rule",
+    "protection_of",
     "put_away",
     "reach_of_sources",
     "release_by_rules",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from radrelay.access.visibility import RESTRICTED, SERIES, STUDY, IdColumn, Openness, Reached, there_is
+from radrelay.access.visibility import SERIES, STUDY, IdColumn, Openness, Reached, is_restricted, there_is
+
+UNBORN = date(1, 1, 1)  # who has this birth date, and who has none, contradict each other no more than any with none
 
 
 def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
@@ -41,6 +42,21 @@ def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
+def _telling(one: Any) -> list[ColumnElement[Any]]:
+    """Return what two studies with the same issuer's ID are of one person by, where all of it is the same."""
+    born = sa.func.coalesce(one.patient_birth_date, sa.literal(UNBORN, sa.Date))
+    return [one.patient_id, one.patient_spellings, one.patient_sex, born]
+
+
+def _is_in(some: Any, found: sa.CompoundSelect[Any]) -> ColumnElement[bool]:
+    """Return whether several columns are among rows that are gathered once.
+
+    A CASE takes what is not known for untrue. Asked to tell one from the other, as in a coalesce, SQLite compares each
+    of the gathered rows for every row that is not among them.
+    """
+    return sa.case((some.in_(found), sa.true()), else_=sa.false())
+
+
 @dataclass(frozen=True, slots=True)
 class Priors:
     """The rule by which who sees a study sees the patient's others; `since` none: however old."""
@@ -67,49 +83,50 @@ class Priors:
             found = found.where(self.openness.study(seen.c.id))
         return there_is(found.correlate(row))
 
-    def among(self, row: Any, of_some: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
-        """Return the same condition on rows of some patients: most of them are gone through once, not row by row.
+    def among(self, row: Any) -> ColumnElement[bool]:
+        """Return the same condition on rows of some patients: most are judged by all that lead, read once.
 
-        `of_some` says of a column of ids that the patient is one of them.
+        A study that tells of its patient just what one that is seen tells is of the same person. Others are asked of
+        row by row.
         """
         asked_each = self.row(row)
         if self.same_body_part:
             return asked_each
-        plain = row.c.patient_id.in_(self._led_as_one(of_some))
-        if self.since is not None:
-            plain = sa.and_(row.c.study_date >= self.since, plain)
-        return sa.or_(sa.func.coalesce(plain, sa.false()), asked_each)
-
-    def _led_as_one(self, of_some: Callable[[Any], ColumnElement[bool]]) -> sa.Select[Any]:
-        """Return those of some patients of whom a study is seen, and whose studies all tell the same of whom they are.
-
-        All of such a patient's are of one person, as `of_one_person` has it of any two of them.
-        """
-        seen = STUDY.alias()
-        one = seen.c
-        leads = [sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.now), self.led_by.study(one.id)]
-        if self.openness is not None:  # one that a grant shows in spite of its restriction is asked of row by row
-            hidden = sa.select(RESTRICTED.study_id).where(
-                RESTRICTED.organisation_id == self._organisation, RESTRICTED.barred.is_(False)
-            )
-            leads.append(sa.not_(sa.func.coalesce(one.id.in_(hidden), sa.false())))
-        least, most, count = sa.func.min, sa.func.max, sa.func.count
-        same = [least(column) == most(column) for column in (one.patient_spellings, one.patient_sex)]
-        born = sa.or_(
-            count(one.patient_birth_date) == 0,
-            sa.and_(
-                count(one.patient_birth_date) == count(), least(one.patient_birth_date) == most(one.patient_birth_date)
-            ),
-        )
-        return (
-            sa.select(one.patient_id)
-            .where(of_some(one.patient_id), one.organisation_id == self._organisation)
-            .group_by(one.patient_id)
-            .having(
-                most(sa.case((sa.and_(*leads), 1), else_=0)) == 1, *same, born,
-                least(one.patient_issuer) != "", least(one.patient_id_value) != "",
-            )
+        one = row.c
+        alike = sa.and_(
+            one.patient_issuer != "", one.patient_id_value != "",
+            _is_in(sa.tuple_(*_telling(one)), self._leading()),
         )  # fmt: skip
+        if self.since is not None:
+            alike = sa.and_(row.c.study_date >= self.since, alike)
+        return sa.or_(sa.func.coalesce(alike, sa.false()), asked_each)
+
+    def _leading(self) -> sa.CompoundSelect[Any]:
+        """Return what the studies that lead to others tell of whose they are; of one person, as `of_one_person` has it.
+
+        Whose they are is known where they are named, so that they are found beside their patients' others.
+        """
+        found: list[sa.Select[Any]] = []
+        for pairs in self.led_by.pairs():
+            named, seen = pairs.subquery(), STUDY.alias()
+            its_own = sa.and_(seen.c.patient_id == named.c.patient_id, seen.c.id == named.c.study_id)
+            found.append(self._telling_of(seen).select_from(named.join(seen, its_own)))
+        for ids in self.led_by.unpaired():
+            seen = STUDY.alias()
+            found.append(self._telling_of(seen).where(seen.c.id.in_(ids)))
+        return sa.union_all(*found)
+
+    def _telling_of(self, seen: Any) -> sa.Select[Any]:
+        one = seen.c
+        found = sa.select(*_telling(one)).where(
+            one.organisation_id == self._organisation,
+            sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.now),
+        )
+        if self.openness is None:
+            return found
+        return found.where(  # one that a grant shows all the same is asked of row by row
+            sa.not_(is_restricted(one.id, self._organisation))
+        )
 
     @property
     def _organisation(self) -> uuid.UUID:

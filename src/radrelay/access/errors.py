@@ -37,6 +37,18 @@ class LinkCodeOver(Forbidden):
     code = "link-code-over"
 
 
+class LinkEnded(Forbidden):
+    """This link has ended; ask who made it for a new one."""
+
+    code = "link-ended"
+
+
+class LinkLooksOnly(Forbidden):
+    """This link shows images in a browser, and hands none out; ask who made it for one that does."""
+
+    code = "link-looks-only"
+
+
 class LinkAsksForNone(Conflict):
     """This link asks for no code by e-mail."""
 

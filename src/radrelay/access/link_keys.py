@@ -2,7 +2,8 @@
 
 A token is 24 random bytes and 16 of HMAC-SHA-256 over them, as 54 characters of base64url: who can write the database
 but has no keyring makes no link. A PIN or a date of birth has few values, so its hash is keyed, too: who can
-read the database guesses nothing without the keyring.
+read the database guesses nothing without the keyring. The address of a link's SMART Health Link is made from its token,
+the key from that address, each with a key of the keyring's: kept is the hash of the address alone.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class LinkKeys:
     def __init__(self, metadata_key: bytes) -> None:
         self._signing = _derived(metadata_key, b"radrelay links")
         self._answers = _derived(metadata_key, b"radrelay link answers")
+        self._stand_ins = _derived(metadata_key, b"radrelay link stand-ins")
+        self._health_addresses = _derived(metadata_key, b"radrelay health link addresses")
+        self._health_keys = _derived(metadata_key, b"radrelay health link keys")
+        self.ticket_key = _derived(metadata_key, b"radrelay link tickets")
 
     def new_token(self) -> str:
         """Return a new token; it is kept nowhere."""
@@ -55,6 +60,21 @@ class LinkKeys:
 
     def _signature(self, secret: bytes) -> bytes:
         return hmac.digest(self._signing, secret, "sha256")[:SIGNATURE_BYTES]
+
+    def stand_in(self, token: str, choices: int) -> int:
+        """Return a number below `choices` for a token that is none, the same each time it is asked for."""
+        return hmac.digest(self._stand_ins, token[:LONGEST].encode(), "sha256")[0] % choices
+
+    def health_address(self, token: str) -> str:
+        """Return the last part of the address of a link's SMART Health Link; only its hash is kept, as the token's."""
+        drawn = hmac.digest(self._health_addresses, token[:LONGEST].encode(), "sha256")
+        return base64.urlsafe_b64encode(drawn).decode().rstrip("=")
+
+    def health_key(self, address: str) -> bytes:
+        """Return the key of a SMART Health Link: who has its address and no keyring, or all of this house's and no
+        address, has no key.
+        """
+        return hmac.digest(self._health_keys, address[:LONGEST].encode(), "sha256")
 
     def answer_hash(self, link_id: uuid.UUID, answer: str) -> bytes:
         """Return what is kept of a PIN or a date of birth (as ISO 8601), or by its own id of a code that was sent."""

@@ -117,6 +117,7 @@ def make(session: Session, keys: LinkKeys, maker: Principal, wanted: WantedLink,
         id=link_id,
         organisation_id=maker.organisation_id,
         secret_hash=digest(token),
+        health_hash=digest(keys.health_address(token)),
         label=" ".join(wanted.label.split())[:200],
         maker_kind=maker.kind,
         maker_id=uuid.UUID(maker.id),
@@ -197,6 +198,12 @@ def is_token_of(session: Session, link_id: uuid.UUID, token: str) -> bool:
     """Say whether a token is that of a link."""
     kept = session.scalar(sa.select(ShareLink.secret_hash).where(ShareLink.id == link_id))
     return kept is not None and hmac.compare_digest(kept, digest(token))
+
+
+def is_health_address(session: Session, link_id: uuid.UUID, address: str) -> bool:
+    """Say whether an address is that of a link's SMART Health Link."""
+    kept = session.scalar(sa.select(ShareLink.health_hash).where(ShareLink.id == link_id))
+    return kept is not None and hmac.compare_digest(kept, digest(address))
 
 
 def revoke_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID, now: datetime) -> LinkView:
@@ -366,6 +373,11 @@ def _views(session: Session, rows: Sequence[ShareLink], now: datetime) -> list[L
         )
         for row in rows
     ]
+
+
+def targets_of(session: Session, row: ShareLink) -> tuple[Target, ...]:
+    """Return what a link's grants name."""
+    return _targets(session, [row])[str(row.id)]
 
 
 def _targets(session: Session, rows: Sequence[ShareLink]) -> dict[str, tuple[Target, ...]]:

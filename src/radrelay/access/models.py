@@ -156,7 +156,7 @@ class Restricted(Base):
     __tablename__ = "access_restricted"
     __table_args__ = (
         Index("ix_access_restricted_restriction", "restriction_id"),
-        Index("ix_access_restricted_organisation", "organisation_id", "barred"),
+        Index("ix_access_restricted_organisation", "organisation_id", "barred", "study_id"),
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
@@ -286,10 +286,12 @@ class ShareLink(Owned, Base):
     __tablename__ = "share_link"
     __table_args__ = (
         Index("ux_share_link_secret", "secret_hash", unique=True),
+        Index("ux_share_link_health", "health_hash", unique=True),
         Index("ix_share_link_maker", "organisation_id", "maker_id", "created_at"),
     )
 
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    health_hash: Mapped[bytes] = mapped_column(LargeBinary(32))  # of the address of its SMART Health Link
     label: Mapped[str] = mapped_column(String(200))
     maker_kind: Mapped[str] = mapped_column(String(16))  # account | token
     maker_id: Mapped[uuid.UUID] = mapped_column(Id)

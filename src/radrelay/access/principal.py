@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-PrincipalKind = Literal["account", "token", "ae", "link", "system"]
+PrincipalKind = Literal["account", "token", "ae", "link", "patient", "system"]
 SYSTEM_NAME = "Radrelay"
 GUEST = "guest"
 """Who signed up by themselves: they are told no more of the house than what is theirs."""
@@ -37,7 +37,8 @@ class Right(enum.StrEnum):
 class Principal:
     """Someone or something that asks.
 
-    `id` is the account's, token's or link's id, or the calling AE title; `role` is admin, user, or empty for a device.
+    `id` is the account's, token's or link's id, the calling AE title, or of a patient at their page the import's;
+    `role` is admin, user, or empty for a device.
     `peer` is the network address. `session_key` groups what belongs to one login (a view is one audit event per
     principal, study and session). A link sees nothing that its `sharer` may not see and share any more.
     `only` are the studies beyond which nothing is within reach, of who was brought here by another program.

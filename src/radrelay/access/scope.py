@@ -49,6 +49,8 @@ _SYSTEM_CLOCK = SystemClock()
 _RULE = PriorRule.__table__.c
 GATHERED = 30_000
 """Patients that are gathered before a list is walked: whose study is not one of theirs is not asked about further."""
+SOME = 1_200
+"""Of more patients the newest studies may well fill a page: these are looked at before all are gathered."""
 FEW = 5_000
 """Who sees no more studies is answered from those; who sees more, by walking the list until a page is full."""
 
@@ -63,6 +65,7 @@ class Listed:
     for a long walk that comes by little that is seen. `ids` gives them themselves, likewise, where they are all that
     is seen. `by_patient` says that the few are found by their patients; `led`
     that a study is passed by whose patient is not among some that are gathered, before anything else of it is asked.
+    `sooner` is the condition of that kind on what the few are: for a walk that is given up where it fills no page.
     """
 
     condition: ColumnElement[bool]
@@ -73,6 +76,7 @@ class Listed:
     ids: Callable[[int], sa.CompoundSelect[Any] | None] | None = None
     by_patient: bool = False
     led: bool = False
+    sooner: Callable[[], ColumnElement[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +181,21 @@ class Scope:
         priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, gathered=gathered))
         known = replace(self, _read=replace(reached, gathered=gathered), _priors=priors)
         if count <= FEW:
-            return known._few(session, study_id, each=partial(self.study_filter, study_id))
+            known = replace(known, _openness=known._openness and replace(known._openness, gathered=True))
+            sooner = partial(known._led, study_id) if priors is not None and count > SOME else None
+            few = known._few(session, study_id, each=partial(self.study_filter, study_id))
+            return replace(few, sooner=sooner)
         in_hand = partial(known._in_hand, session)
         if priors is not None and count <= GATHERED:  # else a look at the study itself is as short
-            among = _is_among(study_id.table.c.patient_id, reached.patients())
-            return Listed(sa.and_(among, known.study_filter(study_id)), few=False, in_hand=in_hand, led=True)
+            return Listed(known._led(study_id), few=False, in_hand=in_hand, led=True)
         surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
         ids = partial(known._ids, session) if priors is None else None
         return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand, ids=ids)
+
+    def _led(self, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return what is within reach, for a walk: whose patient is none of those seen is passed by."""
+        among = _is_among(study_id.table.c.patient_id, self._reached.patients())
+        return sa.and_(among, self.study_filter(study_id))
 
     def _few(self, session: Session, study_id: IdColumn, each: Callable[[], ColumnElement[bool]]) -> Listed:
         """Return what names the few that are within reach; see `Listed`."""
@@ -193,7 +204,7 @@ class Scope:
             return Listed(self._bounded(self._is_named(session, study_id), study_id), few=True, each=each)
         row = study_id.table
         one_of = partial(_is_one_of, session, self._reached.patients())
-        earlier = replace(priors, led_by=priors.led_by.in_hand()).among(row, one_of)
+        earlier = replace(priors, led_by=priors.led_by.in_hand()).among(row)
         found = sa.or_(self._reached.in_hand().study(study_id), earlier)
         found = sa.and_(one_of(row.c.patient_id), self._bounded(found, study_id))
         return Listed(found, few=True, each=each, by_patient=True)

@@ -135,9 +135,9 @@ class Asked:
     def _targets(self, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
         return _targets(self, kind, column)
 
-    def grants(self, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
-        """Return a column of the grants on a kind of target."""
-        found = sa.select(column).select_from(grants_of(self._whom()))
+    def grants(self, kind: str, *columns: ColumnElement[Any]) -> sa.Select[Any]:
+        """Return columns of the grants on a kind of target."""
+        found = sa.select(*columns).select_from(grants_of(self._whom()))
         return found.where(GRANT.target_kind == kind, *self._counting())
 
     def _whom(self) -> sa.CompoundSelect[Any]:
@@ -264,6 +264,28 @@ class Reached:
             found.append(sa.select(held.c.patient_id).where(by_source, lasting(held, self.asked.now)))
         return found
 
+    def pairs(self) -> list[sa.Select[Any]]:
+        """Return statements for the studies within reach, each with its patient, where what names it says that."""
+        found: list[sa.Select[Any]] = []
+        if "study" in self.kinds:
+            study_id, whose = GRANT.target_id.label("study_id"), GRANT.patient_id
+            found.append(self.asked.grants("study", whose, study_id).where(whose.is_not(None)))
+        if "source" in self.kinds:
+            held = HOLDING.alias()
+            by_source = held.c.source_id.in_(self._sources())
+            found.append(sa.select(held.c.patient_id, held.c.study_id).where(by_source, lasting(held, self.asked.now)))
+        return found
+
+    def unpaired(self) -> list[sa.Select[Any]]:
+        """Return statements for the ids of all the others."""
+        found: list[sa.Select[Any]] = []
+        if "study" in self.kinds:
+            found.append(self.asked.targets("study").where(GRANT.patient_id.is_(None)))
+        if "series" in self.kinds:
+            one = SERIES.alias()
+            found.append(sa.select(one.c.study_id).where(one.c.id.in_(self.asked.targets("series"))))
+        return found
+
     def _one_by_one(self) -> list[sa.Select[Any]]:
         found: list[sa.Select[Any]] = []
         if "study" in self.kinds:
@@ -306,10 +328,14 @@ class Openness:
     asked: Asked
     kinds: frozenset[str]  # of all grants
     trusted: frozenset[str]  # of those to groups that see restricted studies; may hold "organisation"
+    gathered: bool = False  # all restricted studies once for the statement, instead of asking for each row
 
     def study(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that no restriction, or a grant in spite of it, lets a study be seen."""
-        return sa.or_(open_to_all(study_id), *(one.study(study_id) for one in self._admitting()))
+        admitted = (one.study(study_id) for one in self._admitting())
+        if self.gathered:
+            return sa.or_(sa.not_(is_restricted(study_id, self.asked.principal.organisation_id)), *admitted)
+        return sa.or_(open_to_all(study_id), *admitted)
 
     def series(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
         """Return the same of a series."""
@@ -321,6 +347,14 @@ class Openness:
             replace(self.asked, which="trusted"), self.trusted - {"organisation"}, "organisation" in self.trusted
         )
         return [one for one in (own, trusted) if one.kinds or one.whole]
+
+
+def is_restricted(study_id: IdColumn, organisation_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the condition that a study is one of the organisation's restricted ones, gathered once."""
+    ids = sa.select(RESTRICTED.study_id).where(
+        RESTRICTED.organisation_id == organisation_id, RESTRICTED.barred.is_(False)
+    )
+    return sa.func.coalesce(study_id.in_(ids), sa.false())
 
 
 def open_to_all(study_id: IdColumn) -> ColumnElement[bool]:

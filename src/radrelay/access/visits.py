@@ -50,6 +50,8 @@ class LinkTry:
     user_agent: str = ""
     asked: str = field(default="", repr=False)
     """By what the code was asked for that `answer` is."""
+    health: str = field(default="", repr=False)
+    """The address of the SMART Health Link that is tried, in place of a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,11 @@ class Asked:
 class Refused:
     """A try that opens nothing. `closed` says that this one closed the link; `left` how many tries are left.
 
-    `over` is a code that counts no more: there was nothing to guess, and nothing is counted.
+    `over` is a code that counts no more: there was nothing to guess, and nothing is counted. Programs alone are told of
+    right answers for what has `ended`, and for what may only be looked at (`looking`), and that an answer is `wanting`.
     """
 
-    why: Literal["refused", "wrong", "closed", "over"]
+    why: Literal["refused", "wrong", "closed", "over", "ended", "looking", "wanting"]
     link: LinkView | None = None
     left: int = 0
     closed: bool = False
@@ -101,7 +104,7 @@ def open_link(
     """
     bound = [(f"link:{address_key(attempt.address)}", ADDRESS)]
     begin(session, bound, now)
-    row = _row(session, keys, attempt)
+    row = row_of_try(session, keys, attempt)
     if row is None:
         return Refused("refused")
     judged = _judge(session, keys, row, attempt, now, reaches)
@@ -114,22 +117,22 @@ def _judge(
     session: Session, keys: LinkKeys, row: ShareLink, attempt: LinkTry, now: datetime, reaches: Reaches
 ) -> Visit | Asked | Refused:
     role = role_of(session, row.organisation_id, row.maker_kind, row.maker_id, now)
-    if not links.lasts(row, now) or not reaches(session, _principal(row, role, attempt.address, "")):
-        return _refuse(session, row, attempt, now)
+    if not links.lasts(row, now) or not reaches(session, principal_of(row, role, attempt.address, "")):
+        return refuse(session, row, attempt, now)
     there = _visit_here(session, row, attempt, role, now)
     if there is not None:
         return there
     if row.max_uses is not None and row.uses >= row.max_uses:
-        return _refuse(session, row, attempt, now)
+        return refuse(session, row, attempt, now)
     if links.closed_until(row, now) is not None:
         return Refused("closed", links.view(row, now))
-    lacking = _lacking(session, keys, row, attempt, now)
+    lacking = lacking_of(session, keys, row, attempt, now)
     if isinstance(lacking, Asked):
         return replace(lacking, organisation_id=row.organisation_id)
-    return lacking or _begin_visit(session, row, attempt, role, now)
+    return lacking or begin_visit(session, row, attempt, role, now)
 
 
-def _lacking(
+def lacking_of(
     session: Session, keys: LinkKeys, row: ShareLink, attempt: LinkTry, now: datetime
 ) -> Asked | Refused | None:
     """Return what is still to be given, or was given wrong; None where the link opens."""
@@ -139,7 +142,7 @@ def _lacking(
         if attempt.answer is None:
             return Asked("pin" if row.protection == "pin" else "birth-date")
         if not keys.is_answer(row.id, row.protection, row.answer_hash, attempt.answer):
-            return _count_wrong(session, row, attempt, now)
+            return count_wrong(session, row, attempt, now)
     elif row.max_uses is not None and not attempt.tapped:
         return Asked("tap")
     return None
@@ -153,7 +156,7 @@ def _lacking_code(
     found = link_codes.answer(session, keys, row, attempt.asked, attempt.answer, now)
     if found == "over":
         return Refused("over", links.view(row, now))
-    return _count_wrong(session, row, attempt, now) if found == "wrong" else None
+    return count_wrong(session, row, attempt, now) if found == "wrong" else None
 
 
 def ask_code(
@@ -165,14 +168,14 @@ def ask_code(
     """
     bound = [(f"link:{address_key(attempt.address)}", ADDRESS)]
     begin(session, bound, now)
-    row = _row(session, keys, attempt)
+    row = row_of_try(session, keys, attempt)
     if row is None:
         return Refused("refused")
     role = role_of(session, row.organisation_id, row.maker_kind, row.maker_id, now)
-    if not links.lasts(row, now) or not reaches(session, _principal(row, role, attempt.address, "")):
-        return _refuse(session, row, attempt, now)
+    if not links.lasts(row, now) or not reaches(session, principal_of(row, role, attempt.address, "")):
+        return refuse(session, row, attempt, now)
     if row.max_uses is not None and row.uses >= row.max_uses:
-        return _refuse(session, row, attempt, now)
+        return refuse(session, row, attempt, now)
     if links.closed_until(row, now) is not None:
         return Refused("closed", links.view(row, now))
     made = link_codes.make(session, keys, row, now)
@@ -181,18 +184,31 @@ def ask_code(
     return made
 
 
-def _row(session: Session, keys: LinkKeys, attempt: LinkTry) -> ShareLink | None:
+def protection_of(session: Session, keys: LinkKeys, token: str) -> str | None:
+    """Return what a link asks for, whether or not it still opens; None for a token that is none. Nothing is counted."""
+    signed = keys.is_signed(token)
+    found = session.scalar(sa.select(ShareLink.protection).where(ShareLink.secret_hash == digest(token)))
+    return found if signed else None
+
+
+def row_of_try(session: Session, keys: LinkKeys, attempt: LinkTry) -> ShareLink | None:
+    """Return the row of the link that is tried, locked; none if there is none."""
+    if attempt.health:
+        hashed = digest(attempt.health)
+        return session.scalar(sa.select(ShareLink).where(ShareLink.health_hash == hashed).with_for_update())
     signed = keys.is_signed(attempt.token)
     row = session.scalar(sa.select(ShareLink).where(ShareLink.secret_hash == digest(attempt.token)).with_for_update())
     return row if signed else None
 
 
-def _refuse(session: Session, row: ShareLink, attempt: LinkTry, now: datetime) -> Refused:
+def refuse(session: Session, row: ShareLink, attempt: LinkTry, now: datetime) -> Refused:
+    """Refuse a try, and note it."""
     _note(session, row, "refused", attempt, now)
     return Refused("refused", links.view(row, now))
 
 
-def _count_wrong(session: Session, row: ShareLink, attempt: LinkTry, now: datetime) -> Refused:
+def count_wrong(session: Session, row: ShareLink, attempt: LinkTry, now: datetime) -> Refused:
+    """Count a wrong answer; the last of several closes the link."""
     row.wrong += 1
     _note(session, row, "wrong", attempt, now)
     closes = row.wrong >= WRONG_ANSWERS
@@ -205,19 +221,23 @@ def _count_wrong(session: Session, row: ShareLink, attempt: LinkTry, now: dateti
     return Refused("wrong", links.view(row, now), WRONG_ANSWERS - row.wrong, closes)
 
 
-def _begin_visit(session: Session, row: ShareLink, attempt: LinkTry, role: str | None, now: datetime) -> Visit:
-    row.uses += 1
+def begin_visit(
+    session: Session, row: ShareLink, attempt: LinkTry, role: str | None, now: datetime, since: datetime | None = None
+) -> Visit:
+    """Let somebody in; `since` is when the visit began that goes on."""
+    row.uses += 1 if since is None else 0
     row.wrong = 0
     row.used_at = max(now, row.used_at) if row.used_at else now
     secret, visit_id = secrets.token_urlsafe(32), new_id()
-    expires_at = min(row.ends_at, now + VISIT)
+    expires_at = min(row.ends_at, (since or now) + VISIT)
     session.add(
         LinkVisit(
             id=visit_id, organisation_id=row.organisation_id, link_id=row.id, secret_hash=digest(secret),
             created_at=now, expires_at=expires_at,
         )
     )  # fmt: skip
-    _note(session, row, "opened", attempt, now)
+    if since is None:
+        _note(session, row, "opened", attempt, now)
     return _visit(row, visit_id, expires_at, role, attempt.address, secret, now)
 
 
@@ -255,11 +275,11 @@ def _is_open(created_at: datetime, expires_at: datetime, ended_at: datetime | No
 def _visit(
     row: ShareLink, visit_id: uuid.UUID, expires_at: datetime, role: str | None, peer: str, secret: str, now: datetime
 ) -> Visit:
-    principal = _principal(row, role, peer, visit_id.hex)
+    principal = principal_of(row, role, peer, visit_id.hex)
     return Visit(visit_id, links.view(row, now), principal, csrf_of(secret), expires_at, secret)
 
 
-def _principal(row: ShareLink, role: str | None, peer: str, session_key: str) -> Principal:
+def principal_of(row: ShareLink, role: str | None, peer: str, session_key: str) -> Principal:
     """Return the principal of a link; one whose maker may not act any more has no sharer, and reaches nothing."""
     sharer = None
     if role is not None:
@@ -312,7 +332,7 @@ def end_visits(session: Session, cookie: str, peer: str, now: datetime) -> list[
     here = (LinkVisit.secret_hash.in_([digest(one) for one in secrets_in(cookie)]), LinkVisit.ended_at.is_(None))
     opened = sa.select(LinkVisit.id, ShareLink).join_from(LinkVisit, ShareLink, LinkVisit.link_id == ShareLink.id)
     rows = session.execute(opened.where(*here, LinkVisit.expires_at > now).order_by(LinkVisit.id)).all()
-    left = [_principal(link, None, peer, visit_id.hex) for visit_id, link in rows]
+    left = [principal_of(link, None, peer, visit_id.hex) for visit_id, link in rows]
     ended = sa.update(LinkVisit).where(*here).values(ended_at=now)
     session.execute(ended.execution_options(synchronize_session=False))
     return left

@@ -69,9 +69,9 @@ class Begun(NamedTuple):
     correlation_id: str
     refs: list[InstanceRef]
 
-    def mine(self, session: Session) -> AnalysisRun | None:
-        """Return the run's row while it is still this attempt's."""
-        row = session.get(AnalysisRun, self.run_id)
+    def mine(self, session: Session, *, hold: bool = False) -> AnalysisRun | None:
+        """Return the run's row while it is still this attempt's, with `hold` so that nobody else changes it."""
+        row = session.get(AnalysisRun, self.run_id, with_for_update=hold, populate_existing=hold)
         return row if row is not None and (row.state, row.attempts) == ("running", self.attempt) else None
 
 
@@ -121,7 +121,7 @@ class Attempt:
             watch.done("laid_out_s")
             run(
                 self._command(place), place, limits, self._settings.nice, self._wanted, self._progress,
-                self._environment(place),
+                self._environment(place), self._readable(),
             )  # fmt: skip
             watch.done("ran_s")
             self._require_wanted()
@@ -189,8 +189,15 @@ class Attempt:
             "RADRELAY_ANALYSIS_CORES": str(self._begun.here.cores),
         }  # fmt: skip
 
+    def _readable(self) -> list[Path]:
+        """Return what a program is made of, which it may read wherever it lies."""
+        own = [self._begun.here.kind.folder, self._settings.rules, Path(sys.prefix), Path(sys.base_prefix)]
+        if self._begun.here.kind.built_in:
+            own += [Path(one) for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+        return [one for one in own if one is not None]
+
     def _progress(self, step: str, share: float) -> None:
-        self._told = (step, share)
+        self._told = ("" if step == service.FILING else step, share)  # a program must not say that its results land
 
     def _wanted(self) -> bool:
         """Say whether the run is still this attempt's; meanwhile write down how far it is."""
@@ -200,7 +207,7 @@ class Attempt:
         if told != self._written and time.monotonic() - self._written_at > TOLD_S:
             self._written, self._written_at = told, time.monotonic()
             with self._database.write() as session:
-                row = self._begun.mine(session)
+                row = self._begun.mine(session, hold=True)
                 if row is None:
                     return False
                 row.step, row.share = told
@@ -216,7 +223,7 @@ class Attempt:
     def _write_down(self, output: Output) -> None:
         """Write down what is about to land: from here on the run is not cancelled any more."""
         with self._database.write() as session:
-            row = self._begun.mine(session)
+            row = self._begun.mine(session, hold=True)
             if row is None:
                 raise LostRun
             row.results, row.findings = service.results_text(output.results), output.findings
@@ -233,6 +240,7 @@ class Attempt:
             landed = lander.land(f"{result.sop_uid}.dcm", [content])
             if landed.outcome != "object":
                 log.error("an object of an analysis was not taken", run_id=str(self._begun.run_id), code=landed.code)
+                raise AnalysisFailed(f"a result was not taken: {landed.code or landed.outcome}")
 
     def _origin(self, session: Session) -> Origin:
         """Return where results come from: the source of the holding that they join; raises `LostRun` without one."""

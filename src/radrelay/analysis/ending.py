@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -14,8 +13,7 @@ from radrelay import audit
 from radrelay.access import system_principal
 from radrelay.analysis import service, using
 from radrelay.analysis.models import AnalysisRun
-from radrelay.archive.instances import InstanceRef
-from radrelay.archive.models import Holding, Source, Study
+from radrelay.archive.models import Study
 
 
 class Done(Protocol):
@@ -33,7 +31,7 @@ def finish(session: Session, row: AnalysisRun, state: str, now: datetime, source
     service.end(row, state, now)
     if state == "done":
         row.step, row.share = "", 1.0
-    using.note(session, row, source or source_of_study(session, row.study_id), now)
+    using.note(session, row, source or using.source_of_study(session, row.study_id), now)
     study = session.get(Study, row.study_id)
     if study is None:
         return
@@ -45,20 +43,3 @@ def finish(session: Session, row: AnalysisRun, state: str, now: datetime, source
         row.correlation_id,
     )  # fmt: skip
     audit.record(session, record)
-
-
-def source_of(session: Session, refs: Sequence[InstanceRef]) -> str:
-    """Return the name of the source that most of some objects came by."""
-    holding_id, _ = Counter(ref.holding_id for ref in refs).most_common(1)[0]
-    holding = session.get(Holding, holding_id)
-    return _named(session, holding)
-
-
-def source_of_study(session: Session, study_id: uuid.UUID) -> str:
-    """Return the name of a source that holds a study."""
-    return _named(session, session.query(Holding).filter(Holding.study_id == study_id).first())
-
-
-def _named(session: Session, holding: Holding | None) -> str:
-    source = None if holding is None else session.get(Source, holding.source_id)
-    return "" if source is None else source.name

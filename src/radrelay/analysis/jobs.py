@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.analysis import service, switching, using
 from radrelay.analysis.attempt import Attempt, Begun, Interrupted, LostRun
-from radrelay.analysis.ending import Done, finish, source_of
+from radrelay.analysis.ending import Done, finish
 from radrelay.analysis.errors import AnalysisFailed, AnalysisOff, GaveUp, NothingToAnalyse, StudyRestricted
 from radrelay.analysis.folders import Folders
 from radrelay.analysis.kinds import Kinds
@@ -114,7 +114,7 @@ class AnalysisWork:
         now = self._clock.now()
         with self._database.write() as session:
             alone_in(session)
-            row = session.get(AnalysisRun, run_id)
+            row = session.get(AnalysisRun, run_id, with_for_update=True)
             if row is None or row.state not in service.OPEN:
                 return None
             if self._closing.is_set() or not self._has_room(session, row):
@@ -174,7 +174,7 @@ class AnalysisWork:
             self._wait(begun, 0.0)
         except (AnalysisRefused, AnalysisFailed, NotFound) as error:
             with self._database.write() as session:
-                row = begun.mine(session)
+                row = begun.mine(session, hold=True)
                 if row is not None:
                     self._over(session, row, error)
         except RadrelayError as error:
@@ -182,15 +182,15 @@ class AnalysisWork:
             self._wait(begun, self._settings.analysis.retry_first_s, Trouble.of(error))
         else:
             with self._database.write() as session:
-                row = begun.mine(session)
+                row = begun.mine(session, hold=True)
                 if row is not None:
-                    finish(session, row, "done", self._clock.now(), source=source_of(session, begun.refs))
+                    finish(session, row, "done", self._clock.now(), source=using.source_of(session, begun.refs))
                     self._done(session, row, begun.here.destination_id, {one.series_uid for one in output})
 
     def _wait(self, begun: Begun, after_s: float, trouble: Trouble | None = None) -> None:
         """Have a run begun anew; what was interrupted by the end of this process does not count as a try."""
         with self._database.write() as session:
-            row = begun.mine(session)
+            row = begun.mine(session, hold=True)
             if row is None:
                 return
             row.state, row.step, row.share = "waiting", "", 0.0

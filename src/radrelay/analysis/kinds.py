@@ -166,13 +166,13 @@ def _unit(name: str) -> str:
     return next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
 
 
-def perfusion() -> Kind:
-    """Return the built-in analysis of brain perfusion."""
+def perfusion(language: str = "en") -> Kind:
+    """Return the built-in analysis of brain perfusion, whose pictures speak `language` unless a run says otherwise."""
     constants = Constants()
     parameters = [
         Parameter("artery", "list", [], 0, MOST_PLACES),
         Parameter("vein", "list", [], 0, MOST_PLACES),
-        Parameter("language", "choice", "en", choices=("en", "de")),
+        Parameter("language", "choice", language, choices=("en", "de")),
         Parameter("correct_motion", "boolean", default=True),
         Parameter("method", "choice", constants.method, choices=METHODS),
         Parameter("tmax_thresholds_s", "list", list(constants.tmax_thresholds_s), 1, 10, unit="s"),
@@ -186,10 +186,11 @@ def perfusion() -> Kind:
 
 
 class Kinds:
-    """The kinds of this installation, read once."""
+    """The kinds of this installation, read once; `language` is that of its letters."""
 
-    def __init__(self, settings: AnalysisSettings) -> None:
-        self._kinds = {one.name: one for one in (perfusion(), *described(settings.folder))}
+    def __init__(self, settings: AnalysisSettings, language: str = "en") -> None:
+        built_in = perfusion(settings.language or language)
+        self._kinds = {one.name: one for one in (built_in, *described(settings.folder))}
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self._kinds.values())

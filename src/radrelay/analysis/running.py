@@ -2,13 +2,14 @@
 
 It says how far it is by lines of JSON on its standard output (`{"step": "motion", "share": 0.4}`), and why it does not
 go on by a line of JSON or plain text on its standard error. Exit status 0: there is a result; 3: it refuses the study;
-all else: it failed. It is killed, with all that it has started in its own process group, once nobody wants it any more.
+all else: it failed. It is killed, with all that it has started, once nobody wants it any more.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -21,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from radrelay.analysis.errors import AnalysisFailed, OutOfMemory, OutputTooLarge, TookTooLong
+from radrelay import confinement
+from radrelay.analysis.errors import AnalysisFailed, OutOfMemory, OutputInvalid, OutputTooLarge, TookTooLong
 from radrelay.analysis.kinds import Limits
 from radrelay.analysis.perfusion.refusals import AnalysisRefused
 from radrelay.errors import Fact, Trouble
@@ -30,7 +32,8 @@ LOOK_S = 0.2
 REFUSED = 3
 LONGEST_LINE = 4096
 KEPT_BYTES = 8192
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+ENTRY_BYTES = 1024  # what a name costs, however little lies under it
+_LAUNCHER = Path(confinement.__file__).with_name("launcher.py")
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory", "std::bad_alloc")
 Progress = Callable[[str, float], None]
 
@@ -41,33 +44,35 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The folders of a run: what it is given, what it writes, and its values as a file of JSON."""
+    """The folders of a run: what it is given, what it writes, its values as a file of JSON, what it may not read."""
 
     root: Path
     images: Path
     output: Path
     parameters: Path
+    hidden: tuple[Path, ...] = ()
 
 
 class Refused(AnalysisRefused):
     """The analysis refuses this study for the reason that it gives."""
 
     def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.detail, **trouble.facts)
+        super().__init__(trouble.detail)  # facts are named by the program: no names of arguments
         self.trouble = trouble
 
 
 def run(
     command: Sequence[str], place: Place, limits: Limits, nice: int, wanted: Callable[[], bool], progress: Progress,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str], readable: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     """Run a command to its end; raises `Stopped`, `Refused`, `AnalysisFailed` and its kin.
 
-    `wanted` is asked several times a second.
+    `wanted` is asked several times a second; `readable` may be read although it lies in what is hidden.
     """
     said = {
         "parent": os.getpid(), "nice": nice, "memory_bytes": limits.memory_bytes, "cores": limits.cores,
-        "output_bytes": limits.output_bytes,
+        "output_bytes": limits.output_bytes, "root": str(place.root.resolve()),
+        "hidden": [str(one) for one in place.hidden], "readable": [str(one) for one in readable],
     }  # fmt: skip
     whole = [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(said), *command]
     process = subprocess.Popen(  # noqa: S603 -- the operator's own program
@@ -86,12 +91,15 @@ def run(
 def _watch(process: subprocess.Popen[bytes], place: Place, limits: Limits, wanted: Callable[[], bool]) -> None:
     """Wait for the end; raises where it is to end before."""
     until = time.monotonic() + limits.seconds
-    while not _ended(process.pid, LOOK_S):
+    given = written_bytes(place.root)
+    over = False
+    while not over:
+        over = _ended(process.pid, LOOK_S)
         if not wanted():
             raise Stopped
-        if time.monotonic() > until:
+        if not over and time.monotonic() > until:
             raise TookTooLong(f"the analysis took longer than {limits.seconds:g} s", seconds=limits.seconds)
-        if written_bytes(place.root) - written_bytes(place.images) > limits.output_bytes:
+        if written_bytes(place.root) - given > limits.output_bytes:
             raise OutputTooLarge(f"the analysis wrote more than {limits.output_bytes} bytes", bytes=limits.output_bytes)
 
 
@@ -132,11 +140,12 @@ def _reason(errors: str) -> Trouble:
     try:
         said = json.loads(last)
         facts: dict[str, Fact] = {
-            str(name)[:32]: value for name, value in dict(said.get("facts") or {}).items()
-            if isinstance(value, str | int | float)
+            printable(str(name))[:32]: printable(value)[:200] if isinstance(value, str) else value
+            for name, value in dict(said.get("facts") or {}).items()
+            if isinstance(value, str | int | float) and math.isfinite(0 if isinstance(value, str) else value)
         }  # fmt: skip
-        return Trouble(str(said["code"])[:64], str(said["message"])[:500], facts)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return Trouble(printable(str(said["code"]))[:64], printable(str(said["message"]))[:500], facts)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return Trouble(AnalysisRefused.code, printable(last)[:500])
 
 
@@ -146,14 +155,22 @@ def printable(text: str) -> str:
 
 
 def written_bytes(folder: Path) -> int:
-    """Return how much lies in a folder and those in it; links are not followed."""
-    total = 0
-    for at, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(at, name)).st_size
-            except FileNotFoundError:
-                continue
+    """Return how much lies in a folder and those in it, names included; links are not followed.
+
+    Raises `OutputInvalid` where there is what cannot be looked at.
+    """
+    total, left = 0, [os.fspath(folder)]
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for one in entries:
+                    if one.is_dir(follow_symlinks=False):
+                        left.append(one.path)
+                    total += ENTRY_BYTES + one.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            continue
+        except OSError as error:  # a folder that may not be listed, or a path too long to be named
+            raise OutputInvalid(f"a folder that cannot be looked into: {error.strerror}") from error
     return total
 
 
@@ -188,7 +205,7 @@ class _Heard:
                 try:
                     said = json.loads(line)
                     step, share = str(said["step"]), float(said["share"])
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, RecursionError):
                     continue
                 self._progress(printable(step)[:64], min(1.0, max(0.0, share)))
 

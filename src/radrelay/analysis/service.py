@@ -12,6 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.analysis import using
 from radrelay.analysis.errors import AnalysisRunNotFound, HeldAfterRestore, NothingToAnalyse, RunOver, RunUnderWay
 from radrelay.analysis.kinds import Kind
 from radrelay.analysis.models import AnalysisRun
@@ -114,9 +115,11 @@ def has_run(session: Session, study_id: uuid.UUID, kind: str, inputs: str) -> bo
     return session.scalar(sa.select(AnalysisRun.id).where(*same).limit(1)) is not None
 
 
-def get_run(session: Session, organisation_id: uuid.UUID, run_id: uuid.UUID) -> AnalysisRun:
-    """Return a run; raises `AnalysisRunNotFound`."""
-    row = session.get(AnalysisRun, run_id)
+def get_run(
+    session: Session, organisation_id: uuid.UUID, run_id: uuid.UUID, *, hold: bool = False
+) -> AnalysisRun:  # fmt: skip
+    """Return a run, with `hold` so that nobody else changes it meanwhile; raises `AnalysisRunNotFound`."""
+    row = session.get(AnalysisRun, run_id, with_for_update=hold, populate_existing=hold)
     if row is None or row.organisation_id != organisation_id:
         raise AnalysisRunNotFound
     return row
@@ -146,10 +149,11 @@ def list_runs(
 
 def cancel_run(session: Session, organisation_id: uuid.UUID, run_id: uuid.UUID, now: datetime) -> AnalysisRun:
     """Stop a run for good; whatever works on it sees that within a moment. Raises `RunOver`."""
-    row = get_run(session, organisation_id, run_id)
+    row = get_run(session, organisation_id, run_id, hold=True)
     if row.state not in OPEN or row.step == FILING:
         raise RunOver
     end(row, "cancelled", now)
+    using.note(session, row, using.source_of_study(session, row.study_id), now)
     return row
 
 
@@ -157,7 +161,7 @@ def retry_run(
     session: Session, organisation_id: uuid.UUID, run_id: uuid.UUID, kind: Kind, now: datetime
 ) -> AnalysisRun:
     """Have a run that came to nothing begun anew; raises `RunUnderWay`, `RunOver`, `AnalysisOff`."""
-    row = get_run(session, organisation_id, run_id)
+    row = get_run(session, organisation_id, run_id, hold=True)
     if row.state in OPEN:
         raise RunUnderWay
     if row.state == "done":

@@ -68,13 +68,22 @@ class Images:
     other_times: NDArray[np.float64] | None = None
 
 
+class SeriesRole(msgspec.Struct, frozen=True):
+    """A series and what it was taken for: perfusion, diffusion, adc, native; by its number (0020,0011), with images."""
+
+    role: str
+    series_uid: str
+    number: int
+    images: int
+
+
 @dataclass(frozen=True, slots=True)
 class PerfusionStudy:
     """What an analysis of perfusion is given.
 
     `perfusion` in HU, or as MR signal with `te_s`; `diffusion` as apparent diffusion coefficients in µm²/s with
     `diffusion_weighted` beside it, on their own slab; `header` holds the patient's and the study's attributes, and
-    those of the equipment, of one of the images.
+    those of the equipment, of one of the images; `series` are all that have a part, the native scan too.
     """
 
     modality: str
@@ -83,8 +92,8 @@ class PerfusionStudy:
     te_s: float | None = None
     diffusion: Images | None = None
     diffusion_weighted: Images | None = None
-    native: Images | None = None
     notes: tuple[str, ...] = field(default=())
+    series: tuple[SeriesRole, ...] = ()
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -135,7 +144,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """What an analysis of perfusion found, for a page: volumes in mL, none where a number has no meaning.
 
     `maps` holds the maps, `mean` (the mean image) and `lesions` (core and late tissue upon it); their pictures show
-    each pixel as `picture_scale` × `picture_scale`, outlines are on the images' own.
+    each pixel as `picture_scale` × `picture_scale`, outlines are on the images' own. `sides` are the patient's (R, L)
+    at the left and right edge of a slice, empty where its rows run otherwise.
     """
 
     version: int = FINDINGS_VERSION
@@ -169,6 +179,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     picture_scale: int = 1
     curve_unit: str = "HU"
     reference_frame: int | None = None
+    sides: tuple[str, str] = ("", "")
+    series: list[SeriesRole] = []
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> Outline:

@@ -6,6 +6,7 @@ It names no patient, no study and no person, so it outlives what it is about.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -13,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.analysis.models import AnalysisRun, AnalysisUse
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.models import Holding, Source
 from radrelay.storage.ids import new_id
 
 MOST = 100_000
@@ -46,3 +49,20 @@ def forget(session: Session, now: datetime, keep_days: int) -> int:
     """Delete what was kept long enough; returns how many entries."""
     gone = session.execute(sa.delete(AnalysisUse).where(AnalysisUse.at < now - timedelta(days=keep_days)))
     return int(getattr(gone, "rowcount", 0))
+
+
+def source_of(session: Session, refs: Sequence[InstanceRef]) -> str:
+    """Return the name of the source that most of some objects came by."""
+    holding_id, _ = Counter(ref.holding_id for ref in refs).most_common(1)[0]
+    holding = session.get(Holding, holding_id)
+    return _named(session, holding)
+
+
+def source_of_study(session: Session, study_id: uuid.UUID) -> str:
+    """Return the name of a source that holds a study."""
+    return _named(session, session.query(Holding).filter(Holding.study_id == study_id).first())
+
+
+def _named(session: Session, holding: Holding | None) -> str:
+    source = None if holding is None else session.get(Source, holding.source_id)
+    return "" if source is None else source.name

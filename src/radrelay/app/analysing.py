@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 def open_analyses(core: Core, reader: InstanceReader, landing: Landing) -> AnalysisWork:
     """Return what carries runs out."""
-    kinds = Kinds(core.settings.analysis)
+    kinds = Kinds(core.settings.analysis, core.settings.mail.language)
     return AnalysisWork(core.settings, core.database, core.clock, kinds, reader, landing, sending_on(core.clock))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.analysis import service, switching
+from radrelay.analysis.errors import AnalysisRunNotFound
 from radrelay.analysis.kinds import Kinds
 from radrelay.analysis.models import AnalysisRun
 from radrelay.analysis.service import Asked
@@ -17,12 +18,13 @@ from radrelay.app.commands import command_principal, opened
 from radrelay.app.prepare import Prepared
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
+from radrelay.errors import Misconfigured
 from radrelay.settings import Settings
 
 
 def list_command(settings: Settings) -> int:
     """Print the analyses, one a line."""
-    kinds = Kinds(settings.analysis)
+    kinds = Kinds(settings.analysis, settings.mail.language)
     with opened(settings) as (core, prepared), core.database.read() as session:
         counted = service.counts(session, prepared.organisation_id)
         for kind in kinds:
@@ -36,7 +38,7 @@ def list_command(settings: Settings) -> int:
 
 def switch_command(settings: Settings, name: str, *, enabled: bool) -> int:
     """Switch an analysis on or off."""
-    kind = Kinds(settings.analysis).get(name)
+    kind = Kinds(settings.analysis, settings.mail.language).get(name)
     with opened(settings) as (core, prepared), core.database.write() as session:
         switching.change(session, prepared.organisation_id, kind, {"enabled": enabled}, core.clock.now())
         detail: dict[str, object] = {"kind": name, "enabled": enabled, "fields": ["enabled"]}
@@ -47,8 +49,8 @@ def switch_command(settings: Settings, name: str, *, enabled: bool) -> int:
 
 def run_command(settings: Settings, name: str, study_uid: str, parameters: str) -> int:
     """Ask for a run on a study; the role `work` carries it out. Prints its id."""
-    kind = Kinds(settings.analysis).get(name)
-    values = json.loads(parameters) if parameters else {}
+    kind = Kinds(settings.analysis, settings.mail.language).get(name)
+    values = _values(parameters)
     with opened(settings) as (core, prepared), core.database.write() as session:
         study = _study(session, prepared, study_uid)
         who = command_principal(prepared)
@@ -72,9 +74,26 @@ def runs_command(settings: Settings, state: str) -> int:
 def cancel_command(settings: Settings, run_id: str) -> int:
     """Stop a run."""
     with opened(settings) as (core, prepared), core.database.write() as session:
-        row = service.cancel_run(session, prepared.organisation_id, uuid.UUID(run_id), core.clock.now())
+        row = service.cancel_run(session, prepared.organisation_id, _id(run_id), core.clock.now())
         _record(session, prepared, "analysis.cancel", row, session.get(Study, row.study_id))
     return 0
+
+
+def _values(parameters: str) -> dict[str, object]:
+    try:
+        values = json.loads(parameters or "{}")
+    except ValueError as error:
+        raise Misconfigured(f"--parameters: {error}") from error
+    if not isinstance(values, dict):
+        raise Misconfigured("--parameters: names and values")
+    return values
+
+
+def _id(run_id: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(run_id)
+    except ValueError as error:
+        raise AnalysisRunNotFound from error
 
 
 def _study(session: Session, prepared: Prepared, study_uid: str) -> Study:

@@ -63,6 +63,18 @@ DEIDENTIFIED = (
         "coerced to the patient's attributes and original UIDs, noted in (0400,0561)",
     ),
 )
+MEDIA = (
+    ("Role", "File-set Creator"),
+    ("File-set", "IHE PDI (RAD TF-3 4.47): DICOMDIR at the root, objects under DICOM, README.TXT, INDEX.HTM"),
+    ("Written as", "a ZIP: what people save, what links hand out; a folder: destinations of that kind"),
+    ("Transfer syntaxes", "as received"),
+    ("By links, for programs", "with IHE XDM besides: IHE_XDM/SUBSET01/METADATA.XML, Metadata-Limited; reports as PDF"),
+)
+FOR_PROGRAMS = (
+    ("DICOM Link Exchange (DIN/TS 19455)", "provider and importer", "`/dlx/v1`: docs/sharing.md, docs/importer.md"),
+    ("SMART Health Links 1.0.0", "Resource Server and receiver", "`/shl`: docs/sharing.md, docs/importer.md"),
+    ("FHIR R4 ImagingStudy, Endpoint", "in the file of a health link", "leads to WADO-RS under `/dicom-web`"),
+)
 
 
 def statement() -> str:
@@ -96,6 +108,10 @@ def _lines() -> Iterator[str]:
     yield "## Transcoding when sending\n"
     yield "As received where the other side accepts that; else the first of these that it accepts, all lossless:\n"
     yield from _table(("Transfer syntax", "UID"), tuple((syntax_of(uid).name, uid) for uid in TARGETS))
+    yield "# Media\n"
+    yield from _table(("Item", "Value"), MEDIA)
+    yield "# Links for programs\n"
+    yield from _table(("Standard", "Role", "Where"), FOR_PROGRAMS)
     yield "# DICOMweb\n"
     yield "Under `/dicom-web`: QIDO-RS, WADO-RS, STOW-RS and delete (PS3.18 10.4 to 10.6).\n"
     yield "## Media types of frames\n"

@@ -30,6 +30,7 @@ from radrelay.importer.places import target_of
 from radrelay.network.web_service import trusting
 
 BIRTH_DATE, UNKNOWN_BIRTH_DATE = "PAT_BIRTH_DATE", "19700101"
+OPENS_WITH = {BIRTH_DATE: "the birth date", "STUDY_DATE": "the study date", "PASSWORD": "the password"}
 LOOPBACK, WIDTH = "127.0.0.1", 100
 SIGNS = {"passed": "✓ passed", "failed": "✗ FAILED", "advice": "! advice", "untested": "– untested"}
 LIMITS = Limits(connect_s=10, idle_s=30, answer_s=30, head_s=120, whole_s=1800, window_s=60)
@@ -71,9 +72,11 @@ def faults_command() -> int:
 
 def serve_command(serving: Serving) -> int:
     """Serve until interrupted."""
-    server, library, url = open_provider(serving)
+    server, library, url, answers = open_provider(serving)
     typer.echo(f"{url}/portal?token={serving.token}")
     typer.echo(f"{url}{contract.BASE}/token/{serving.token}")
+    for kind, answer in answers.items():
+        typer.echo(f"opens with {OPENS_WITH[kind]} {answer}")
     for name in sorted(serving.faults):
         typer.echo(f"fails: {contract.FAULTS_BY_NAME[name].text}", err=True)
     try:
@@ -87,8 +90,8 @@ def serve_command(serving: Serving) -> int:
     return 0
 
 
-def open_provider(serving: Serving) -> tuple[ProviderServer, Library, str]:
-    """Return a server that listens, what it hands out, and its address; raises `Invalid`."""
+def open_provider(serving: Serving) -> tuple[ProviderServer, Library, str, Mapping[str, str]]:
+    """Return a server that listens, what it hands out, its address, and what opens it; raises `Invalid`."""
     library = Library(serving.folder)
     try:
         if not library.items:
@@ -98,12 +101,15 @@ def open_provider(serving: Serving) -> tuple[ProviderServer, Library, str]:
         answers = {kind: _answer(kind, answer) for kind, answer in given.items() if answer}
         keys = (Key(serving.token, answers), Key(serving.expired_token, answers, expired=True))
         server = ProviderServer(Provider(library, keys, serving.faults), (LOOPBACK, serving.port), serving.certificate)
+    except OSError as error:
+        library.close()
+        raise Invalid(f"port {serving.port} on this machine cannot be used: {error.strerror or error}") from error
     except BaseException:
         library.close()
         raise
     url = f"{'https' if serving.certificate else 'http'}://{serving.host}:{server.port}"
     server.provider = Provider(library, keys, serving.faults, url)
-    return server, library, url
+    return server, library, url, answers
 
 
 def check_command(checking: Checking, *, as_json: bool) -> int:

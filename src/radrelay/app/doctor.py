@@ -18,12 +18,14 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.analysis_findings import analysis_findings
 from radrelay.app.certificates import certificate_findings
 from radrelay.app.clear_ways import clear_way_findings
 from radrelay.app.core import served_before
 from radrelay.app.destination_watch import destination_findings
 from radrelay.app.findings import Finding, State
 from radrelay.app.gateway_findings import gateway_findings
+from radrelay.app.importing.findings import browser_findings
 from radrelay.app.mail import mail_findings
 from radrelay.app.node_findings import node_findings
 from radrelay.app.people_findings import group_findings, people_findings
@@ -67,11 +69,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _codecs()
     yield from _clock(settings)
     yield from _ports(settings)
+    yield from analysis_findings(settings)
     yield from pages_findings(settings)
     yield from mail_findings(settings)
     yield from people_findings(settings)
     yield from clear_way_findings(settings)
     yield from gateway_findings(settings, datetime.now(UTC))
+    yield from browser_findings(settings)
     yield from certificate_findings(settings, datetime.now(UTC))
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
@@ -103,9 +107,11 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 def _codecs() -> Iterator[Finding]:
     import imagecodecs  # noqa: PLC0415 -- slow to import, needed here alone
 
+    from radrelay.dicom import openjph  # noqa: PLC0415 -- the same
+
     picture = (np.arange(64 * 64, dtype=np.uint16) * 7).reshape(64, 64)
     trials: dict[str, Callable[[], object]] = {
-        "HTJ2K": lambda: imagecodecs.htj2k_decode(imagecodecs.htj2k_encode(picture, reversible=True)),
+        "HTJ2K": lambda: openjph.decode(openjph.encode(picture, reversible=True)),
         "JPEG 2000": lambda: imagecodecs.jpeg2k_decode(imagecodecs.jpeg2k_encode(picture, reversible=True)),
         "JPEG-LS": lambda: imagecodecs.jpegls_decode(imagecodecs.jpegls_encode(picture)),
     }

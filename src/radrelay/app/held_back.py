@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.analysis import service as analyses
 from radrelay.hl7 import service as hl7_service
+from radrelay.importer import cases as imports
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
 from radrelay.routing import deliveries, performed
@@ -33,6 +34,7 @@ def hold_back(session: Session, now: datetime) -> HeldBack:
     """Hold all that older rows say is still to leave the house: it may have gone out or been cancelled since."""
     schedules.hold_open(session, now)
     analyses.hold_open(session, now)
+    imports.hold_open(session, now)
     owed = rules_restored.hold_owed(session, now)
     held = deliveries.hold_open(session), fetches.hold_open(session), hl7_service.hold_open(session)
     return HeldBack(*held, owed, performed.hold_open(session))

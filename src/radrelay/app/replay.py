@@ -22,6 +22,7 @@ from radrelay.identity.models import Account
 from radrelay.intake.models import Quarantined
 from radrelay.intake.open_archives import OpenArchives, drop_archive
 from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.raw_files import RawFiles, forget_raw
 from radrelay.privacy import closing
 from radrelay.storage.keystore import ACT
 
@@ -52,7 +53,7 @@ def replay_deletions(core: Core) -> int:
         )
         quarantine = Quarantine(core.database, core.segments, core.clock)
         archives = OpenArchives(core.database, core.clock)
-        further = (quarantine.expire, archives.expire)
+        further = (quarantine.expire, archives.expire, RawFiles(core.database, core.clock).expire)
         retention = Retention(core.database, core.clock, core.settings.retention, eraser, further=further)
         retention.expire()
     return repeated
@@ -94,4 +95,6 @@ def _close_account(session: Session, account_id: uuid.UUID, at: datetime) -> Non
             log.error("a closed account is back, as the only administrator: close it again", account=str(account_id))
 
 
-FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive, "account": _close_account}
+FURTHER = {
+    "quarantine": _forget_quarantined, "parcel": _forget_archive, "raw": forget_raw, "account": _close_account,
+}  # fmt: skip

@@ -136,7 +136,8 @@ def _held_lines(found: Held) -> Iterator[str]:
         counted = f"logins {account.logins}, links {account.links}, marks {account.marks}"
         yield f"held of the account {account.username}: {counted}, groups {', '.join(account.groups) or '-'}"
         return
-    yield f"held: studies {len(found.studies)}, of people {found.people}, kept aside {len(found.aside)}"
+    beside = f"kept aside {len(found.aside)}, imports {len(found.imports)}"
+    yield f"held: studies {len(found.studies)}, of people {found.people}, {beside}"
     for study in found.studies:
         sources = ", ".join(
             f"{by.source} {'until deleted' if by.ends_at is None else f'until {by.ends_at:%Y-%m-%d %H:%M}'}"

@@ -38,7 +38,7 @@ def action_kinds(core: Parts, reader: InstanceReader | None = None) -> Kinds:
     notify = Notify(open_post(settings, clock, metadata_key), site_of(settings))
     outgoing = Outgoing(core.database, clock, Seal(metadata_key))
     report = SendReports(ReportsOut(settings.hl7, clock, outgoing, site_of(settings), reader))
-    analyse = Analyse(AnalysesByRule(AnalysisKinds(settings.analysis)))
+    analyse = Analyse(AnalysesByRule(AnalysisKinds(settings.analysis, settings.mail.language)))
     return named([Show(), Retain(), Hold(), Coerce(), Forward(), notify, report, analyse])
 
 

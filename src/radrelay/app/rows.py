@@ -23,6 +23,7 @@ from radrelay.displays import models as displays_models
 from radrelay.hl7 import models as hl7_models
 from radrelay.identity import models as identity_models
 from radrelay.identity.factors import models as factors_models
+from radrelay.importer import models as importer_models
 from radrelay.intake import models as intake_models
 from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
@@ -46,6 +47,7 @@ ROOMS = (
     factors_models,
     hl7_models,
     identity_models,
+    importer_models,
     intake_models,
     mail_models,
     marks_models,

@@ -17,6 +17,7 @@ from radrelay.archive.models import Series, Study
 from radrelay.errors import NotFound
 from radrelay.mail.errors import MailNotSet
 from radrelay.settings import Settings
+from radrelay.web.program_links import addresses_for_programs
 from radrelay.web.sharing import Sharing, address_in, made_events, share, told
 from radrelay.web.trail import Patient
 
@@ -34,7 +35,10 @@ class LinkOptions:
 
 
 def link_make_command(settings: Settings, username: str, named: list[str], options: LinkOptions) -> int:
-    """Make a link in the name of a person to studies or series, named by id or UID; prints its address, and its PIN."""
+    """Make a link in the name of a person to studies or series, named by id or UID; prints its address, and its PIN.
+
+    Of one that hands images out, its addresses for DICOM Link Exchange and as a SMART Health Link follow.
+    """
     if options.email and settings.mail.host is None:
         raise MailNotSet
     core, prepared = open_command(settings)
@@ -60,9 +64,12 @@ def link_make_command(settings: Settings, username: str, named: list[str], optio
 
             audit.record_many(session, made_events(event, made.link, reached))
         web = settings.web
-        print(address_in(web.address or f"http://{web.host}:{web.port}", made.token))  # noqa: T201 -- seen this once
+        site, keys = web.address or f"http://{web.host}:{web.port}", LinkKeys(core.keyring.metadata_key)
+        print(address_in(site, made.token))  # noqa: T201 -- seen this once
         if made.pin:
             print(f"PIN {made.pin}")  # noqa: T201
+        for address in filter(None, addresses_for_programs(keys, site, made.link, made.token)):
+            print(address)  # noqa: T201
         return 0
     finally:
         core.close()

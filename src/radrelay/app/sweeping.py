@@ -20,6 +20,7 @@ from radrelay.app.spent_acts import spend_acts
 from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError
 from radrelay.identity.sessions import forget_ended
+from radrelay.importer import cases as imports
 from radrelay.intake.identify import RELEASED
 from radrelay.marks import jobs as marks_jobs
 from radrelay.privacy.incidents import named_by_incidents
@@ -86,6 +87,7 @@ def reviving(shop: Workshop) -> Callable[[], None]:
             shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
             shop.fetcher.revive(shop.durable.unfinished(fetches.ATTEMPT))
             shop.analyser.revive(shop.durable.unfinished(analyses.ATTEMPT))
+            shop.importer.revive(shop.durable.unfinished(imports.ATTEMPT))
 
     return revive
 
@@ -120,6 +122,7 @@ def keep_records(shop: Workshop) -> None:
         sweep_gone(session, core.clock.now())
     keep_usage(core)
     shop.analyser.forget()
+    shop.importer.forget()
     forget_pseudonyms(core)
     adopt_keys(core)
     finish_rotation(core)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from radrelay.app.agent import is_enrolled
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
+from radrelay.app.importing.house import House
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.public_certificate import keep_public_certificate
 from radrelay.app.request_heads import BoundedHeads
@@ -26,6 +27,7 @@ from radrelay.app.stored import client_tls
 from radrelay.app.threads import loop
 from radrelay.app.trying import Trials
 from radrelay.app.tunnelled import TLS_CIPHERS, Tunnelled
+from radrelay.archive.reader import InstanceReader
 from radrelay.dicom import decoder_pool
 from radrelay.errors import Misconfigured, Trouble
 from radrelay.gateway.acme_files import AcmeFiles
@@ -83,6 +85,7 @@ def serve(core: Core, stop: threading.Event) -> None:
 
 
 def _services(core: Core, prepared: Prepared, landing: Landing, book: SourceBook) -> WebServices:
+    reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
     archives = connector(core, landing, book) if core.settings.retrieve.enabled else None
     return assemble(
         core,
@@ -97,6 +100,7 @@ def _services(core: Core, prepared: Prepared, landing: Landing, book: SourceBook
         finder=open_finder(core, archives) if archives is not None else None,
         worklists=worklists(core) if core.settings.retrieve.enabled else None,
         rule_kinds=action_kinds(core),
+        importing=House(core.database, core.clock, reader),
     )
 
 

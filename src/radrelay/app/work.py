@@ -22,6 +22,8 @@ from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
 from radrelay.app.hl7 import handlers_of, keep_hl7, patient_book
+from radrelay.app.importing.work import closing_with as closing_imports
+from radrelay.app.importing.work import open_importing
 from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
@@ -44,6 +46,8 @@ from radrelay.archive.models import Study
 from radrelay.archive.naming import study_named
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
+from radrelay.importer import cases as imports
+from radrelay.importer.jobs import ImportWork
 from radrelay.intake import open_archives
 from radrelay.intake.correcting import CorrectionLanding
 from radrelay.intake.identify import RELEASED, IdentifiedLanding
@@ -52,6 +56,7 @@ from radrelay.intake.landing import Landing
 from radrelay.intake.open_archives import OpenArchives
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.raw_files import RawFiles
 from radrelay.intake.releasing import Rechecking
 from radrelay.intake.sources import SourceBook
 from radrelay.intake.unpacking import ArchiveUnpacker
@@ -110,6 +115,7 @@ class Workshop:
     correcting: CorrectionLanding
     marks: MarksWork
     analyser: AnalysisWork
+    importer: ImportWork
     leadership: Leadership
 
     @property
@@ -133,6 +139,8 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     filings = MarkFilings(core.database, core.clock, handed_out, landing)
     marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
     analyser = open_analyses(core, handed_out, landing)
+    archives = fetcher.connector if core.settings.retrieve.enabled else None
+    importer = open_importing(core, handed_out, landing, archives)
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
 
     def deliver(event: Event) -> None:
@@ -153,6 +161,12 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         else:
             analyser.attempt(event)
 
+    def carry_on(event: Event) -> None:
+        if durable.runs_besides(event):
+            importer.postpone(event.subject_id)
+        else:
+            importer.attempt(event)
+
     jobs = [
         *_arrival_jobs(core, identified, landing),
         *_study_jobs(compactor, marks),
@@ -160,6 +174,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         Job(fetches.ATTEMPT, fetch, core.settings.retrieve.concurrency, attempts=3),
         Job(EVALUATE, rules.attempt, 1),
         Job(analyses.ATTEMPT, analyse, core.settings.analysis.concurrency, attempts=3),
+        Job(imports.ATTEMPT, carry_on, core.settings.importer.concurrency, attempts=3),
     ]
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
@@ -178,6 +193,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         correcting=CorrectionLanding(core.database, reader, landing, core.clock),
         marks=marks,
         analyser=analyser,
+        importer=importer,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
@@ -238,7 +254,8 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
         with core.database.write() as session:
             return ownership.end_orphaned(session, core.clock.now())
 
-    further = (end_orphaned, quarantine.expire, archives.expire)
+    raw = RawFiles(core.database, core.clock)
+    further = (end_orphaned, quarantine.expire, archives.expire, raw.expire)
     return Retention(core.database, core.clock, core.settings.retention, eraser, further=further)
 
 
@@ -274,6 +291,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
         closing_with(shop.analyser, stop),
+        closing_imports(shop.importer, stop),
     ]
     settle()
     for thread in threads:
@@ -289,6 +307,7 @@ def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
         due = deliveries.any_due(session, shop.core.clock) or fetches.any_due(session, shop.core.clock)
         due = due or any_due(session, shop.core.clock.now()) or analyses.any_due(session, shop.core.clock.now())
+        due = due or imports.any_due(session, shop.core.clock.now())
         archives = open_archives.any_due(session, shop.core.clock)
         rested = shop.marks.any_due(session)
     if due or archives or rested:
@@ -297,6 +316,7 @@ def _dispatch(shop: Workshop) -> None:
             fetches.emit_due(session, shop.core.clock)
             emit_due(session, shop.core.clock.now())
             analyses.emit_due(session, shop.core.clock.now())
+            imports.emit_due(session, shop.core.clock.now())
             open_archives.hand_over_due(session, shop.core.clock)
             shop.marks.emit_due(session)
     shop.durable.dispatch()
@@ -347,6 +367,7 @@ def catch_up_rules(core: Core, stop: threading.Event) -> None:
 def _expire(shop: Workshop) -> None:
     expired = shop.retention.expire()
     forget_deliveries(shop.core)
+    shop.importer.expire()
     if expired.holdings or expired.attachments or expired.further:
         log.info("expired", holdings=expired.holdings, attachments=expired.attachments, further=expired.further)
 

@@ -6,6 +6,7 @@ the rewriting lands. What cannot be made so is not handed out before it is writt
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -139,6 +140,11 @@ class CorrectedReader(InstanceReader):
         if made is None:
             return ref.size, self.received_stream(ref)
         return len(made.front) + (0 if made.rest is None else ref.size - made.rest), self._joined(ref, made)
+
+    def mark(self, ref: InstanceRef) -> bytes:
+        """Return what changes with any byte of the data set, as received or as corrected."""
+        made = self._made(ref)
+        return ref.sha256 if made is None else ref.sha256 + hashlib.sha256(made.front).digest()
 
     def head(self, ref: InstanceRef) -> bytes:
         """Return the data set's beginning; more of it, or all, of one that is corrected while it is read."""

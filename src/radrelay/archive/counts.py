@@ -13,7 +13,7 @@ from radrelay import access
 from radrelay.archive import search_index
 from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.discard import chunks
-from radrelay.archive.models import Attachment
+from radrelay.archive.models import MODALITIES_LENGTH, Attachment
 from radrelay.archive.tables import CORRECTION, HOLDING, INSTANCE, MODALITY, PATIENT, SENDER, SERIES, STUDY
 from radrelay.archive.uncorrected import reopen
 from radrelay.storage import outbox
@@ -95,7 +95,7 @@ def _recount_study(session: Session, study_id: uuid.UUID) -> None:
             series_count=len(series),
             instance_count=sum(row.instance_count for row in series),
             bytes=sum(row.bytes for row in series),
-            modalities="\\".join(modalities)[:200],
+            modalities="\\".join(modalities)[:MODALITIES_LENGTH],
         )
     )
 

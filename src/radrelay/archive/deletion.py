@@ -81,6 +81,24 @@ def delete_instance(session: Session, instance_id: uuid.UUID, at: datetime, reas
     recount(session, [found.study_id], at)
 
 
+def delete_instances(
+    session: Session, instance_ids: Sequence[uuid.UUID], at: datetime, reason: str = "deleted"
+) -> None:
+    """Delete these very instances, whatever other versions of them are here; unknown ones are passed over."""
+    lock_archive(session)
+    owners: dict[uuid.UUID, list[uuid.UUID]] = {}
+    studies: set[uuid.UUID] = set()
+    for chunk in chunks(instance_ids):
+        columns = (Instance.id, Instance.organisation_id, Instance.study_id)
+        for row in session.execute(sa.select(*columns).where(Instance.id.in_(chunk))):
+            owners.setdefault(row.organisation_id, []).append(row.id)
+            studies.add(row.study_id)
+    for organisation_id, ids in owners.items():
+        bury(session, organisation_id, "instance", ids, at, reason)
+        _remove_instances(session, ids, at)
+    recount(session, sorted(studies), at)
+
+
 def delete_attachment(session: Session, attachment_id: uuid.UUID, at: datetime, reason: str = "deleted") -> None:
     """Delete an attachment; raises `AttachmentNotFound`."""
     lock_archive(session)

@@ -22,7 +22,9 @@ from radrelay.storage.ids import new_id
 CHUNK = 500
 _ATTACHMENT, _PACK = ATTACHMENT.c, PACK.c
 
-TombstoneKind = Literal["study", "series", "instance", "holding", "attachment", "quarantine", "parcel", "account"]
+TombstoneKind = Literal[
+    "study", "series", "instance", "holding", "attachment", "quarantine", "parcel", "raw", "account"
+]
 
 
 def bury(

@@ -7,26 +7,22 @@ Files that came along (PDF, pictures) stand under EXTRAS.
 from __future__ import annotations
 
 import html
-import io
-import struct
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
+from urllib.parse import quote
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceGone, InstanceReader
+from radrelay.archive.zip_stream import Packed, ZipStream, ahead
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.fileset import FileSet
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.part10 import file_meta
 
-AHEAD = 3
 LARGE = 16 << 20  # larger objects are streamed by the writer itself
-PIECE = 1 << 20
 
 Compression = Literal["deflate", "none"]
 
@@ -40,31 +36,7 @@ class ExtraFile:
     content: Callable[[], Iterable[bytes]]
 
 
-@dataclass(slots=True)
-class _Member:
-    """A member as the central directory lists it."""
-
-    name: bytes
-    method: int
-    crc: int
-    packed: int
-    size: int
-    offset: int
-    flags: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """An object that is ready to be written."""
-
-    crc: int
-    size: int
-    body: bytes
-
-
-Ready = tuple[Header | None, _Packed | None]
-Item = TypeVar("Item")
-Done = TypeVar("Done")
+Ready = tuple[Header | None, Packed | None]
 
 
 class _Named(Protocol):
@@ -101,10 +73,10 @@ def stream_zip(
     `compression` deflate is the quick level; none is faster on a fast line. Objects keep the transfer syntax in
     which they were received.
     """
-    archive = _ZipStream(now, deflate=compression == "deflate")
+    archive = ZipStream(now, deflate=compression == "deflate")
     files = FileSet()
     count = unread = 0
-    for ref, ready in _ahead(executor, refs, lambda ref: _pack(reader, ref, archive)):
+    for ref, ready in ahead(executor, refs, lambda ref: _pack(reader, ref, archive)):
         if ready is None:
             continue
         header, packed = ready
@@ -123,21 +95,21 @@ def stream_copies(
     copies: Iterable[ReadyObject], executor: Executor, now: datetime, *, compression: Compression = "deflate"
 ) -> Iterator[bytes]:
     """Yield the same ZIP of objects that are made as they are asked for, such as de-identified ones."""
-    archive = _ZipStream(now, deflate=compression == "deflate")
+    archive = ZipStream(now, deflate=compression == "deflate")
     files = FileSet()
     count = unread = 0
-    for one, ready in _ahead(executor, copies, lambda one: _pack_ready(one, archive)):
+    for one, ready in ahead(executor, copies, lambda one: _pack_ready(one, archive)):
         header, packed = ready
         count, unread = count + 1, unread + (header is None)
         yield from archive.add_packed("/".join(_file_id(files, header, one, unread)), packed)
     yield from _contents(archive, files, count, [], now)
 
 
-def _contents(archive: _ZipStream, files: FileSet, count: int, extras: Sequence[str], now: datetime) -> Iterator[bytes]:
+def _contents(archive: ZipStream, files: FileSet, count: int, extras: Sequence[str], now: datetime) -> Iterator[bytes]:
     """Yield what stands beside the objects, and the end."""
     yield from archive.add_stream("DICOMDIR", [files.dicomdir()])
-    yield from archive.add_stream("README.TXT", [_readme(count, now)])
-    yield from archive.add_stream("INDEX.HTM", [_index(count, extras, now)])
+    yield from archive.add_stream("README.TXT", [readme(count, now)])
+    yield from archive.add_stream("INDEX.HTM", [index_page(count, extras, now)])
     yield archive.finish()
 
 
@@ -151,25 +123,26 @@ def _file(reader: InstanceReader, ref: InstanceRef) -> Iterator[bytes]:
     yield from reader.stream(ref)
 
 
-def _pack(reader: InstanceReader, ref: InstanceRef, archive: _ZipStream) -> Ready | None:
+def _pack(reader: InstanceReader, ref: InstanceRef, archive: ZipStream) -> Ready | None:
     """Return an object's header and, unless it is large, its packed bytes; none if it was deleted meanwhile."""
     try:
         if ref.size > LARGE:
-            return _parsed(reader.head(ref), ref), None
+            return parsed(reader.head(ref), ref), None
         data_set = reader.data_set(ref)
     except InstanceGone:
         return None
     whole = file_meta(ref.sop_class_uid, ref.sop_uid, ref.transfer_syntax_uid) + data_set
-    return _parsed(data_set, ref), archive.pack(whole)
+    return parsed(data_set, ref), archive.pack(whole)
 
 
-def _pack_ready(one: ReadyObject, archive: _ZipStream) -> tuple[Header | None, _Packed]:
+def _pack_ready(one: ReadyObject, archive: ZipStream) -> tuple[Header | None, Packed]:
     data_set = one.data_set
     meta = file_meta(one.sop_class_uid, one.sop_uid, one.transfer_syntax_uid)
-    return _parsed(data_set, one), archive.pack(meta + data_set)
+    return parsed(data_set, one), archive.pack(meta + data_set)
 
 
-def _parsed(data_set: bytes, ref: _Named) -> Header | None:
+def parsed(data_set: bytes, ref: _Named) -> Header | None:
+    """Return an object's header, none if it cannot be read."""
     try:
         return parse(data_set, ref.transfer_syntax_uid)
     except Malformed:
@@ -180,23 +153,6 @@ def _file_id(files: FileSet, header: Header | None, ref: _Named, unread: int) ->
     if header is None:
         return ("DICOM", "UNREAD", f"U{unread:07d}")
     return files.add(header, ref.transfer_syntax_uid, sop_class_uid=ref.sop_class_uid, sop_uid=ref.sop_uid)
-
-
-def _ahead(executor: Executor, items: Iterable[Item], work: Callable[[Item], Done]) -> Iterator[tuple[Item, Done]]:
-    """Yield items with what `work` makes of them, in order, a few worked on ahead."""
-    waiting: deque[tuple[Item, Future[Done]]] = deque()
-    try:
-        for item in items:
-            waiting.append((item, executor.submit(work, item)))
-            if len(waiting) > AHEAD:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
 
 
 def _extra_names(extras: Sequence[ExtraFile]) -> list[str]:
@@ -214,7 +170,8 @@ def _extra_names(extras: Sequence[ExtraFile]) -> list[str]:
     return names
 
 
-def _readme(count: int, now: datetime) -> bytes:
+def readme(count: int, now: datetime) -> bytes:
+    """Return what a medium's README.TXT says."""
     text = (
         f"DICOM images, {count} objects, written {now:%Y-%m-%d %H:%M} UTC by Radrelay.\r\n\r\n"
         "DICOMDIR is the table of contents for DICOM viewers (IHE Portable Data for Imaging);\r\n"
@@ -223,130 +180,16 @@ def _readme(count: int, now: datetime) -> bytes:
     return text.encode("ascii")
 
 
-def _index(count: int, extras: Sequence[str], now: datetime) -> bytes:
+def index_page(count: int, extras: Sequence[str], now: datetime, reports: Sequence[str] = ()) -> bytes:
+    """Return a medium's INDEX.HTM; `extras` stand in their folder, `reports` are paths."""
     items = "".join(f"<li>{html.escape(name)}</li>" for name in extras)
+    links = "".join(f'<li><a href="{quote(path)}">{html.escape(path)}</a></li>' for path in reports)
     page = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>DICOM images</title></head><body>'
         f"<h1>DICOM images</h1><p>{count} objects, written {now:%Y-%m-%d %H:%M} UTC by Radrelay.</p>"
         '<p>Open <a href="DICOMDIR">DICOMDIR</a> with a DICOM viewer.</p>'
+        + (f"<h2>Reports</h2><ul>{links}</ul>" if links else "")
         + (f"<h2>Other files (folder EXTRAS)</h2><ul>{items}</ul>" if items else "")
         + "</body></html>"
     )
     return page.encode()
-
-
-class _ZipStream:
-    """Writes a ZIP that is never seeked (APPNOTE 4.3.9): sizes before the data where known, else in a descriptor."""
-
-    def __init__(self, now: datetime, *, deflate: bool) -> None:
-        self._deflate = deflate
-        self._members: list[_Member] = []
-        self._at = 0
-        self._time = now.hour << 11 | now.minute << 5 | now.second // 2
-        self._date = max(0, now.year - 1980) << 9 | now.month << 5 | now.day
-
-    def pack(self, whole: bytes) -> _Packed:
-        """Compress a member; safe to call from any thread."""
-        crc = zlib.crc32(whole)
-        if not self._deflate:
-            return _Packed(crc, len(whole), whole)
-        squeeze = zlib.compressobj(1, zlib.DEFLATED, -15)
-        return _Packed(crc, len(whole), squeeze.compress(whole) + squeeze.flush())
-
-    def add_packed(self, name: str, packed: _Packed) -> Iterator[bytes]:
-        """Yield a member whose bytes are ready."""
-        method = 8 if self._deflate else 0
-        member = _Member(name.encode(), method, packed.crc, len(packed.body), packed.size, self._at, 0x0800)
-        header = self._local(member)
-        self._members.append(member)
-        self._at += len(header) + len(packed.body)
-        yield header + packed.body if len(packed.body) < PIECE else header
-        if len(packed.body) >= PIECE:
-            yield packed.body
-
-    def add_stream(self, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield a member as its bytes come; its sizes follow in a ZIP64 data descriptor."""
-        member = _Member(name.encode(), 8 if self._deflate else 0, 0, 0, 0, self._at, 0x0808)
-        header = self._local(member)
-        yield header
-        squeeze = zlib.compressobj(1, zlib.DEFLATED, -15)
-        for piece in pieces:
-            member.crc = zlib.crc32(piece, member.crc)
-            member.size += len(piece)
-            packed = squeeze.compress(piece) if self._deflate else piece
-            member.packed += len(packed)
-            if packed:
-                yield packed
-        if self._deflate:
-            packed = squeeze.flush()
-            member.packed += len(packed)
-            yield packed
-        descriptor = struct.pack("<IIQQ", 0x08074B50, member.crc, member.packed, member.size)
-        yield descriptor
-        self._members.append(member)
-        self._at += len(header) + member.packed + len(descriptor)
-
-    def finish(self) -> bytes:
-        """Return the central directory."""
-        out = io.BytesIO()
-        for member in self._members:
-            out.write(self._central(member))
-        size = out.tell()
-        total = len(self._members)
-        out.write(struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, total, total, size, self._at))
-        out.write(struct.pack("<IIQI", 0x07064B50, 0, self._at + size, 1))
-        count = min(len(self._members), 0xFFFF)
-        out.write(
-            struct.pack(
-                "<IHHHHIIH", 0x06054B50, 0, 0, count, count, min(size, 0xFFFFFFFF), min(self._at, 0xFFFFFFFF), 0
-            )
-        )
-        return out.getvalue()
-
-    def _local(self, member: _Member) -> bytes:
-        extra = struct.pack("<HHQQ", 1, 16, member.size, member.packed)
-        return (
-            struct.pack(
-                "<IHHHHHIIIHH",
-                0x04034B50,
-                45,
-                member.flags,
-                member.method,
-                self._time,
-                self._date,
-                member.crc,
-                0xFFFFFFFF,
-                0xFFFFFFFF,
-                len(member.name),
-                len(extra),
-            )
-            + member.name
-            + extra
-        )
-
-    def _central(self, member: _Member) -> bytes:
-        extra = struct.pack("<HHQQQ", 1, 24, member.size, member.packed, member.offset)
-        return (
-            struct.pack(
-                "<IHHHHHHIIIHHHHHII",
-                0x02014B50,
-                45,
-                45,
-                member.flags,
-                member.method,
-                self._time,
-                self._date,
-                member.crc,
-                0xFFFFFFFF,
-                0xFFFFFFFF,
-                len(member.name),
-                len(extra),
-                0,
-                0,
-                0,
-                0,
-                0xFFFFFFFF,
-            )
-            + member.name
-            + extra
-        )

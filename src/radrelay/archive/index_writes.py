@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from radrelay.archive import search_index
 from radrelay.archive.holdings import study_times
 from radrelay.archive.index_state import HoldingState, SeriesState, StudyState
+from radrelay.archive.models import MODALITIES_LENGTH
 from radrelay.archive.sort_key import redrawn
 from radrelay.archive.tables import (
     ERASURE,
@@ -95,7 +96,8 @@ class Writes:
             connection.execute(sa.update(_MARK).where(_MARK.c.instance_id == old).values(instance_id=new))
         _update_many(connection, _UPDATE_HOLDING, [_holding_change(h) for h in holdings if h.changed and not h.fresh])
         _update_many(connection, _UPDATE_SERIES, [_series_change(s) for s in series if s.changed_at and not s.fresh])
-        _update_many(connection, _UPDATE_STUDY, [_study_change(s) for s in studies if s.changed and not s.fresh])
+        changed = [study for study in studies if study.changed and not study.fresh]
+        _update_many(connection, _UPDATE_STUDY, [_study_change(study) for study in changed])
         if self.studies:
             search_index.add(session, [search_index.entry(row) for row in self.studies])
 
@@ -206,7 +208,7 @@ def _study_change(study: StudyState) -> Row:
     times = study_times(study.holdings)
     return {
         "row": study.id,
-        "modalities": "\\".join(sorted(study.modalities))[:200],
+        "modalities": "\\".join(sorted(study.modalities))[:MODALITIES_LENGTH],
         "series_count": study.series_count,
         "instance_count": study.instance_count,
         "bytes": study.bytes,

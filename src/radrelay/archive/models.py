@@ -21,11 +21,18 @@ def ordered(length: int | None = None) -> String:
     return plain.with_variant(kind(length, collation="C"), "postgresql")
 
 
+MODALITIES_LENGTH = 200
+"""Of a study's modalities so much stands in its row."""
 NARROW = "_narrow"
 """Ends the names of indexes that PostgreSQL has in the place of wider ones: it takes no row over 2,704 bytes."""
 _RECEIVED = (
     "organisation_id", "last_received_at", "sort_key", "expires_at", "id", "patient_id", "modalities",
 )  # fmt: skip
+_LISTED = (
+    "id", "organisation_id", "sort_key", "expires_at", "patient_id", "last_received_at", "patient_name_order",
+)  # fmt: skip
+_TEXTS = ("patient_name_folded", "search_text")
+_SOUGHT = ("modalities", *_TEXTS)
 _PATIENT_ROW = (
     "patient_id", "id", "organisation_id", "patient_issuer", "patient_id_value", "patient_birth_date", "patient_sex",
 )  # fmt: skip
@@ -95,19 +102,14 @@ class Study(Owned, Base):
         Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id", "patient_name_order", "patient_id"),
         Index(  # all that a list asks of the studies of somebody who sees few
             "ix_study_listed",
-            "id",
-            "organisation_id",
-            "sort_key",
-            "expires_at",
-            "patient_id",
-            "last_received_at",
-            "patient_name_order",
-        ),
+            *_LISTED,
+            *_SOUGHT,
+        ).ddl_if(dialect="sqlite"),
+        Index(f"ix_study_listed{NARROW}", *_LISTED).ddl_if(dialect="postgresql"),
         Index(  # the list's own order, with all that is asked of a study on the way
             "ix_study_received",
             *_RECEIVED,
-            "patient_name_folded",
-            "search_text",
+            *_TEXTS,
         ).ddl_if(dialect="sqlite"),
         Index(f"ix_study_received{NARROW}", *_RECEIVED).ddl_if(dialect="postgresql"),
         Index("ix_study_end", "organisation_id", "expires_at", "sort_key", "id"),
@@ -121,6 +123,7 @@ class Study(Owned, Base):
             "patient_spellings",
             *_PATIENT_DATES,
             "patient_name_order",
+            *_SOUGHT,
         ).ddl_if(dialect="sqlite"),
         Index(f"ix_study_patient_row{NARROW}", *_PATIENT_ROW, *_PATIENT_DATES).ddl_if(dialect="postgresql"),
         Index("ix_study_quiet", "quiet_at"),
@@ -145,7 +148,7 @@ class Study(Owned, Base):
     description: Mapped[str] = mapped_column(Text)
     referring_physician: Mapped[str] = mapped_column(Text)
     institution: Mapped[str] = mapped_column(Text)
-    modalities: Mapped[str] = mapped_column(String(200))  # sorted, joined by backslash, as ModalitiesInStudy
+    modalities: Mapped[str] = mapped_column(String(MODALITIES_LENGTH))  # sorted, joined by backslash
     series_count: Mapped[int] = mapped_column(Integer, default=0)
     instance_count: Mapped[int] = mapped_column(Integer, default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -208,7 +211,7 @@ class Series(Owned, Base):
 
     __tablename__ = "series"
     __table_args__ = (
-        Index("ux_series_uid", "organisation_id", "study_id", "series_uid", unique=True),
+        Index("ux_series_uid", "study_id", "organisation_id", "series_uid", unique=True),
         Index("ix_series_uid", "organisation_id", "series_uid"),
     )
 
@@ -315,7 +318,7 @@ class Holding(Owned, Base):
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id)
-    patient_id: Mapped[uuid.UUID] = mapped_column(Id)  # the study's: lists find patients without reading studies
+    patient_id: Mapped[uuid.UUID] = mapped_column(Id)  # the study's: lists need not read studies
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
     account_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # owner of an upload
     received_at: Mapped[datetime] = mapped_column(Instant)  # first object

@@ -148,6 +148,10 @@ class InstanceReader:
         """Return how many bytes the data set has that is handed out, and its pieces as `stream` gives them."""
         return ref.size, self.stream(ref)
 
+    def mark(self, ref: InstanceRef) -> bytes:
+        """Return what changes with any byte of the data set that is handed out."""
+        return ref.sha256
+
     def received_stream(self, ref: InstanceRef, start: int = 0) -> Iterator[bytes]:
         """Yield the data set byte for byte as received, from `start` on, as `stream` does."""
         done, here = start, ref

@@ -37,6 +37,7 @@ SORTED = 1_000  # that match: no more are gathered to be sorted, each from a pag
 SORTED_ON_SERVER = 5_000  # the same on PostgreSQL
 SORTED_OF_FEW = 8_000  # the same for who sees so little that a walk would be longer still
 MOST_KNOWN = 30_000  # that match and are taken along on a walk
+KNOWN_OF_FEW = 1_000  # the same for who sees few: each of theirs is looked at in the index as fast as counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def choose_route(
     dialect = session.get_bind().dialect.name
     key: ColumnElement[int] = STUDY.c.sort_key
     if few and not conditions.selective and dialect == "sqlite" and (conditions.texts or conditions.modalities):
-        return of_few_route(conditions, find_rare(session, organisation_id, conditions))
+        return of_few_route(conditions, find_rare(session, organisation_id, conditions, KNOWN_OF_FEW))
     if few or conditions.selective:
         return Route(STUDY, key, tuple(_checks(conditions)), sorts_itself=True)
     if sort == "received" and (conditions.texts or conditions.modalities):
@@ -113,10 +114,13 @@ class Rare:
         return replace(self.gathered, conditions=(STUDY.c.sort_key.in_(keys), *self.rest))
 
 
-def find_rare(session: Session, organisation_id: uuid.UUID, conditions: StudyConditions) -> Rare:
-    """Return what leads to what matches where the order is not that of the list."""
+def find_rare(
+    session: Session, organisation_id: uuid.UUID, conditions: StudyConditions, most: int | None = None
+) -> Rare:
+    """Return what leads to what matches where the order is not that of the list; it is counted up to `most`."""
     dialect = session.get_bind().dialect.name
-    most = MOST_KNOWN
+    most = most or MOST_KNOWN
+    indexed = True
     led = [need for need in conditions.texts if need.phrases]
     token = next((need for need in conditions.texts if len(need.tokens) == 1), None)
     rest = conditions
@@ -129,7 +133,7 @@ def find_rare(session: Session, organisation_id: uuid.UUID, conditions: StudyCon
         keys = sa.select(TOKEN.c.sort_key).where(TOKEN.c.token == token.tokens[0])
         way = _by_token(conditions, token, dialect)
     elif conditions.texts:
-        most = SORTED_ON_SERVER if dialect == "postgresql" else 0
+        most, indexed = SORTED_ON_SERVER if dialect == "postgresql" else 0, False
         texts = [need.predicate for need in conditions.texts]
         keys = sa.select(STUDY.c.sort_key).where(STUDY.c.organisation_id == organisation_id, *texts)
         way = Route(STUDY, STUDY.c.sort_key, tuple(conditions.in_place(dialect)))
@@ -140,7 +144,7 @@ def find_rare(session: Session, organisation_id: uuid.UUID, conditions: StudyCon
         way = Route(STUDY, STUDY.c.sort_key, (STUDY.c.sort_key.in_(keys), *_checks(rest)))
     count = count_up_to(session, [keys], most) if most else 1
     few = most > 0 and count <= (SORTED_ON_SERVER if dialect == "postgresql" else SORTED)
-    known = most == MOST_KNOWN and count <= most
+    known = indexed and count <= most
     way = replace(way, sorts_itself=True, scattered=True)
     return Rare(keys, count, way, few, known, tuple(_checks_on_the_way(rest)))
 

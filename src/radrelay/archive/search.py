@@ -9,8 +9,8 @@ the sort order is walked. So the first page comes without looking at all matches
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,23 +18,20 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
-from radrelay.access import Listed, count_up_to
+from radrelay.access import count_up_to
+from radrelay.archive.asked import Asked, Visible, base, sees_few, selected
+from radrelay.archive.counting import SCOPED_COUNT_CAP, WALKED, count_found
 from radrelay.archive.cursors import Place, place_condition, read_cursor, write_cursor
 from radrelay.archive.models import Patient
 from radrelay.archive.query import AnsweredStudy, IndexedStudy, StudyPage, StudyQuery, Window
 from radrelay.archive.routes import SORTED_OF_FEW, WALKS, Route, choose_route, find_rare, walked_route
-from radrelay.archive.study_conditions import StudyConditions, conditions_of
-from radrelay.archive.tables import MODALITY, STUDY
+from radrelay.archive.tables import STUDY
 
 COUNT_CAP = 5_000
-TEXT_COUNT_CAP = 500  # what the text index finds lies scattered: each costs a page of its own
-SCOPED_COUNT_CAP = 1_000  # of who sees a part: each study that is counted is looked up among the grants
-WALKED = 3_000  # studies that counting goes through for them, or who sees little of much would wait for all of it
+WALKED_SOONER = 8_000  # the same where another way is there, for who has no page in these
 LOOKED_AT = 200  # of the newest, to know whether somebody sees much
 SEEN = 30_000  # ids that are gathered before a long walk for who sees so few
-WALKED_SCATTERED = 400  # the same where each costs a page of its own, or a look at the patient's other studies
 SORTED_OF_PART = 6_000  # that match and are gathered for who sees a part: most are passed by in the index
-FEW = 2_000
 _BLANK = ("name", "expires")  # orders that some studies have no value for: who has no name comes last, either way
 _SORTED = {
     "date": STUDY.c.sort_key,
@@ -42,52 +39,6 @@ _SORTED = {
     "name": STUDY.c.patient_name_order,
     "expires": STUDY.c.expires_at,
 }
-
-
-Visible = Listed | ColumnElement[bool]
-"""What the caller may see: as `Scope.listed` says it, or a condition on `Study.id`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query with who asks and when."""
-
-    organisation_id: uuid.UUID
-    visible: ColumnElement[bool]  # on study.id
-    now: datetime
-    conditions: StudyConditions
-    few: bool | None = None  # whether `visible` names few studies; none: it is found out
-    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next three: see `Listed`
-    in_hand: Callable[[Any, int], ColumnElement[bool] | None] | None = None
-    ids: Callable[[int], sa.CompoundSelect[Any] | None] | None = None
-    by_patient: bool = False
-    led: bool = False  # by patients that were gathered
-    sparse: bool = False  # little of what is walked is seen: the rest is not gone through to count it
-
-    @classmethod
-    def of(cls, organisation_id: uuid.UUID, query: StudyQuery, visible: Visible, now: datetime) -> Asked:
-        """Return what is asked by somebody who sees what `visible` says."""
-        listed = visible if isinstance(visible, Listed) else Listed(visible, few=None)
-        conditions = conditions_of(query)
-        if conditions.selective and listed.each is not None:
-            return cls(organisation_id, listed.each(), now, conditions, few=False)
-        return cls(
-            organisation_id,
-            listed.condition,
-            now,
-            conditions,
-            listed.few,
-            listed.surely,
-            listed.in_hand,
-            listed.ids,
-            listed.by_patient,
-            listed.led,
-        )
-
-    @property
-    def sees_all(self) -> bool:
-        """Say whether no study is out of reach."""
-        return isinstance(self.visible, sa.True_)
 
 
 def find_studies(
@@ -123,12 +74,21 @@ def find_answers(
 
 def _found(session: Session, asked: Asked, window: Window, columns: sa.Select[Any], count_cap: int) -> StudyPage[Any]:
     organisation_id = asked.organisation_id
-    route = choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), window.sort)
+    route = choose_route(session, organisation_id, asked.conditions, sees_few(session, asked), window.sort)
     if asked.by_patient:
         route = route.by_patient()
     place = read_cursor(window) if window.cursor else None
     rows, counted = None, None
-    if _counts_on_the_way(asked, route, window, count_cap):
+    if asked.sooner is not None and _is_bare(asked, window):
+        walking = replace(asked, visible=asked.sooner(), few=False, by_patient=False, led=True, sooner=None)
+        walked = Route(STUDY, STUDY.c.sort_key, (), WALKS[window.sort], tries=WALKED_SOONER)
+        if _counts_on_the_way(walking, walked, window, count_cap):
+            rows, counted = _newest_counted(session, walking, walked, window)
+        else:
+            rows = _newest(session, walking, walked, window, place)
+        if rows is not None:
+            asked, route = walking, walked
+    elif _counts_on_the_way(asked, route, window, count_cap):
         rows, counted = _newest_counted(session, asked, route, window)
     elif route.tries:
         rows = _newest(session, asked, route, window, place)
@@ -160,7 +120,7 @@ def _total(
         return min(found, cap), more or not first or found > cap
     if not route.sorts_itself and window.sort != "date":
         route = choose_route(session, asked.organisation_id, asked.conditions, False, "date")
-    total, capped = _count(session, asked, route, cap)
+    total, capped = count_found(session, asked, route, cap)
     return (max(total, min(found, cap)), True) if capped else (total, False)
 
 
@@ -203,8 +163,8 @@ def count_studies(
 ) -> tuple[int, bool]:
     """Return how many studies match, and whether counting stopped at `cap`."""
     asked = Asked.of(organisation_id, query, visible, now)
-    return _count(
-        session, asked, choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), "date"), cap
+    return count_found(
+        session, asked, choose_route(session, organisation_id, asked.conditions, sees_few(session, asked), "date"), cap
     )
 
 
@@ -233,32 +193,7 @@ def study_filters(
 ) -> list[ColumnElement[bool]]:
     """Return all conditions of `query` on the table study, for statements of other shapes."""
     asked = Asked.of(organisation_id, query, visible, now)
-    return [*_base(asked), *asked.conditions.in_place(session.get_bind().dialect.name)]
-
-
-def _base(asked: Asked) -> list[ColumnElement[bool]]:
-    living = sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > asked.now)
-    base: list[ColumnElement[bool]] = [STUDY.c.organisation_id == asked.organisation_id, living]
-    if not asked.sees_all:
-        base.append(asked.visible)
-    return base
-
-
-def _sees_few(session: Session, asked: Asked) -> bool:
-    """Say whether the caller sees so few studies that looking at each of them is the shortest way."""
-    if asked.sees_all:
-        return False
-    if asked.few is not None:
-        return asked.few
-    some = sa.select(STUDY.c.id).where(asked.visible).limit(FEW + 1).subquery()
-    return (session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) <= FEW
-
-
-def _select(asked: Asked, route: Route, *columns: ColumnElement[Any]) -> sa.Select[Any]:
-    statement = sa.select(*columns).select_from(route.source).where(*_base(asked), *route.conditions)
-    if route.hint:
-        statement = statement.with_hint(STUDY, route.hint, "sqlite")
-    return statement
+    return [*base(asked), *asked.conditions.in_place(session.get_bind().dialect.name)]
 
 
 def _newest(
@@ -273,6 +208,13 @@ def _newest(
     return rows if len(rows) > window.limit else None
 
 
+def _is_bare(asked: Asked, window: Window) -> bool:
+    """Say whether nothing is asked but the newest, in an order that all studies have a value for."""
+    one = asked.conditions
+    sought = one.texts or one.modalities or one.plain or one.selective or one.keys != (None, None)
+    return not sought and window.sort not in _BLANK and not window.offset
+
+
 def _counts_on_the_way(asked: Asked, route: Route, window: Window, count_cap: int) -> bool:
     """Say whether a first page and its count are one walk: on which most are passed by, in an order that all have."""
     first = not window.cursor and not window.offset
@@ -285,7 +227,7 @@ def _newest_counted(
     session: Session, asked: Asked, route: Route, window: Window
 ) -> tuple[list[sa.Row[Any]] | None, tuple[int, bool] | None]:
     """Return a page of the first that come and how many are among these; none if they do not fill one."""
-    last = _after(session, asked, window, None, WALKED)
+    last = _after(session, asked, window, None, route.tries or WALKED)
     beyond = [] if last is None else [sa.not_(place_condition(window, _SORTED[window.sort], STUDY.c.sort_key, last))]
     counting = replace(window, limit=SCOPED_COUNT_CAP)
     rows = _sorted_rows(session, asked, route, counting, None, beyond)
@@ -361,7 +303,7 @@ def _sorted_rows(
     counted: list[ColumnElement[Any]] = []
     if route.sorts_itself and place is None:  # all of the few are gone through once, so they are counted on the way
         counted = [sa.func.count().over().label("counted")]
-    statement = _select(asked, route, STUDY.c.sort_key, column.label("value"), *counted).where(*further)
+    statement = selected(asked, route, STUDY.c.sort_key, column.label("value"), *counted).where(*further)
     if place is not None:
         statement = statement.where(place_condition(window, column, route.key, place))
     statement = statement.order_by(*blank, *(item.desc() if window.descending else item.asc() for item in order))
@@ -369,57 +311,6 @@ def _sorted_rows(
     if window.offset and place is None:
         statement = statement.offset(window.offset)
     return list(session.execute(statement))
-
-
-def _count(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
-    if route.scattered:
-        cap = min(cap, TEXT_COUNT_CAP)
-    if not asked.sees_all and not route.sorts_itself:
-        return _count_walking(session, asked, route, min(cap, SCOPED_COUNT_CAP))
-    if route.alone and asked.sees_all:
-        statement = sa.select(MODALITY.c.sort_key).where(*route.alone, MODALITY.c.sort_key.not_in(_over(asked)))
-    else:
-        statement = _select(asked, route, STUDY.c.id)
-    some = statement.limit(cap + 1).subquery()
-    found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-    return min(found, cap), found > cap
-
-
-def _count_walking(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
-    """Count among the newest that match, and say whether there may be more.
-
-    What is surely seen is counted first: where that is enough, nobody is looked for who has an earlier study.
-    """
-    goes = WALKED_SCATTERED if route.scattered else WALKED
-    least = 0
-    if asked.surely is not None:
-        least, capped = _count_newest(session, replace(asked, visible=asked.surely()), route, cap, goes)
-        if least == cap and capped:
-            return least, True
-        goes = WALKED_SCATTERED
-    found, capped = _count_newest(session, asked, route, cap, goes)
-    return max(least, found), capped
-
-
-def _count_newest(session: Session, asked: Asked, route: Route, cap: int, goes: int) -> tuple[int, bool]:
-    if route.alone:
-        walked = sa.select(route.key.label("key")).where(*route.alone)
-    else:
-        walked = _select(replace(asked, visible=sa.true()), route, route.key.label("key"))
-    last = session.scalar(walked.order_by(route.key.desc()).limit(1).offset(goes))
-    statement = _select(asked, route, STUDY.c.id)
-    if last is not None:
-        statement = statement.where(route.key > last)
-    some = statement.limit(cap + 1).subquery()
-    found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-    return min(found, cap), found > cap or last is not None
-
-
-def _over(asked: Asked) -> sa.Select[tuple[int]]:
-    """Return the sort keys of studies whose time is over and that are not removed yet: a handful."""
-    return sa.select(STUDY.c.sort_key).where(
-        STUDY.c.organisation_id == asked.organisation_id, STUDY.c.expires_at <= asked.now
-    )
 
 
 def _studies(session: Session, columns: sa.Select[Any], keys: Sequence[int]) -> list[Any]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
 from radrelay.archive import patterns
+from radrelay.archive.models import MODALITIES_LENGTH
 from radrelay.archive.patterns import TextNeed
 from radrelay.archive.query import DateRange, StudyQuery
 from radrelay.archive.sort_key import FIRST_DATED, first_key, last_key
@@ -57,8 +58,14 @@ class StudyConditions:
 
 
 def has_modality(modalities: tuple[str, ...]) -> ColumnElement[bool]:
-    """Return the condition that a study has one of `modalities`."""
-    return sa.exists().where(MODALITY.c.study_id == STUDY.c.id, MODALITY.c.modality.in_(modalities))
+    """Return the condition that a study has one of `modalities`.
+
+    The study's row tells it, which indexes hold; where its text may have been cut off, their own table does.
+    """
+    told = sa.literal("\\", sa.String) + STUDY.c.modalities + sa.literal("\\", sa.String)
+    stands = [sa.func.replace(told, f"\\{one}\\", "") != told for one in modalities]
+    listed = sa.exists().where(MODALITY.c.study_id == STUDY.c.id, MODALITY.c.modality.in_(modalities))
+    return sa.or_(*stands, sa.and_(sa.func.length(STUDY.c.modalities) >= MODALITIES_LENGTH, listed))
 
 
 def has_token(tokens: tuple[str, ...]) -> ColumnElement[bool]:

@@ -99,6 +99,7 @@ _ALERTS: dict[str, Code] = {
     "promises": SECURITY_CONFIGURATION,
     "organisation": SECURITY_CONFIGURATION,
     "agreement": SOFTWARE_CONFIGURATION,
+    "portal": SECURITY_CONFIGURATION,
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "login": Told(USER_AUTHENTICATION, "E", LOGIN),
@@ -164,6 +165,14 @@ _ACTIONS: dict[str, Told] = {
     "pseudonym.release": Told(ACCESSED, "U"),
     "analysis.set": Told(SECURITY_ALERT, "E", SOFTWARE_CONFIGURATION),
     "fetch.end": Told(TRANSFERRED, "C"),
+    "import.list": Told(ACCESSED, "R"),
+    "import.view": Told(ACCESSED, "R"),
+    "import.guide": Told(ACCESSED, "R"),
+    "recipe.record": Told(ACCESSED, "R"),
+    "worklist.view": Told(ACCESSED, "R"),
+    "import.take-back": Told(ACCESSED, "D"),
+    "import.consent-withdraw": Told(ACCESSED, "D"),
+    "import.after-withdrawal": Told(ACCESSED, "D"),
     "study.rules": Told(ACCESSED, "R"),
     "study.delete": Told(STUDY_DELETED, "D"),
     "series.delete": Told(ACCESSED, "D"),

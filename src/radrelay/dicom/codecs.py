@@ -15,6 +15,7 @@ import imagecodecs
 import numpy as np
 from openjpeg.utils import decode as openjpeg_decode
 
+from radrelay.dicom import openjph
 from radrelay.dicom.codestreams import CodeStream, name_precision, read_j2k, read_jpeg
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, Pixels
@@ -208,7 +209,7 @@ def _decode_j2k(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
     _expect(stream, descriptor)
     plain = bytes(data)
     if stream.high_throughput and stream.reversible:
-        samples = imagecodecs.htj2k_decode(plain, planar=False)
+        samples = openjph.decode(plain, planar=False)
     else:
         # why: OpenJPH is 1.4 to 9 times as fast, but its binding wraps what an irreversible wavelet overshoots, so
         # that white becomes black, which nobody can tell from the samples; OpenJPEG clips
@@ -232,7 +233,7 @@ def _decode_reduced(descriptor: FrameDescriptor, data: Buffer, levels: int) -> D
     stream = read_j2k(data)
     bits = stream.precision
     roomy = 16 if bits <= 13 else 24  # overshoot stays below four times the range
-    samples = imagecodecs.htj2k_decode(name_precision(data, roomy), planar=False, skipres=levels).astype(np.int32)
+    samples = openjph.decode(name_precision(data, roomy), planar=False, skipres=levels).astype(np.int32)
     if stream.signed:
         samples = np.clip(samples, -(1 << bits - 1), (1 << bits - 1) - 1)
     else:

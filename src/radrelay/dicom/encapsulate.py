@@ -28,6 +28,8 @@ MULTIFRAME_WORD = "1.2.840.10008.5.1.4.1.1.7.3"
 MULTIFRAME_COLOUR = "1.2.840.10008.5.1.4.1.1.7.4"
 VIDEO_PHOTOGRAPHIC = "1.2.840.10008.5.1.4.1.1.77.1.4.1"
 MAX_VALUE_BYTES = 0xFFFFFFFE
+ENCAPSULATED_DOCUMENT = 0x00420011
+PDF_HEAD = 1024
 
 
 class NotADocument(Invalid):
@@ -117,9 +119,23 @@ def pdf_file(pdf: Buffer, study: StudyContext, placing: Placing) -> bytes:
     TooLarge
         Above 4 GiB.
     """
-    if b"%PDF-" not in bytes(memoryview(pdf)[:1024]):
+    require_pdf(bytes(memoryview(pdf)[:PDF_HEAD]))
+    before, after = pdf_around(len(pdf), study, placing)
+    return b"".join((file_meta(ENCAPSULATED_PDF, placing.sop_uid, EXPLICIT_LE), before, pdf, after))
+
+
+def require_pdf(head: bytes) -> None:
+    """Raise `NotADocument` where a file that begins so, in its first `PDF_HEAD` bytes, is no PDF."""
+    if b"%PDF-" not in head[:PDF_HEAD]:
         raise NotADocument("The file is no PDF.")
-    if len(pdf) > MAX_VALUE_BYTES:
+
+
+def pdf_around(size: int, study: StudyContext, placing: Placing) -> tuple[bytes, bytes]:
+    """Return what of an Encapsulated PDF's data set stands before and after the PDF's bytes, of which there are `size`.
+
+    Raises `TooLarge` above 4 GiB.
+    """
+    if size > MAX_VALUE_BYTES:
         raise TooLarge("A PDF of more than 4 GiB does not fit into a DICOM object.")
     elements = about(study, placing, ENCAPSULATED_PDF, "DOC")
     elements |= {
@@ -129,10 +145,12 @@ def pdf_file(pdf: Buffer, study: StudyContext, placing: Placing) -> bytes:
         0x00420010: writing.element(0x00420010, "ST", placing.title),
         0x0040A043: writing.sequence(0x0040A043, []),
         0x00420012: writing.element(0x00420012, "LO", "application/pdf"),
-        0x00420011: writing.element(0x00420011, "OB", bytes(pdf)),
-        0x00420015: writing.element(0x00420015, "UL", len(pdf)),
+        0x00420015: writing.element(0x00420015, "UL", size),
     }
-    return file_meta(ENCAPSULATED_PDF, placing.sop_uid, EXPLICIT_LE) + writing.join(elements)
+    padding = size % 2
+    before = writing.join({tag: one for tag, one in elements.items() if tag < ENCAPSULATED_DOCUMENT})
+    after = writing.join({tag: one for tag, one in elements.items() if tag > ENCAPSULATED_DOCUMENT})
+    return before + writing.header(ENCAPSULATED_DOCUMENT, "OB", size + padding), bytes(padding) + after
 
 
 def picture_files(data: Buffer, study: StudyContext, placing: Placing) -> list[bytes]:
@@ -306,3 +324,9 @@ def _page_vector(pages: int, *, grey: bool) -> writing.Elements:
 
 def _fragments(frames: list[bytes], *, offset_table: bool = True) -> bytes:
     return writing.header(0x7FE00010, "OB", 0xFFFFFFFF) + fragments_of(frames, offset_table=offset_table)
+
+
+def document_in(header: Header) -> bytes:
+    """Return the document that an object encapsulates, without what pads it (PS3.3 C.24.2); empty if there is none."""
+    content, length = header.raw(0x00420011), header.integer(0x00420015)
+    return content[:length] if length else content

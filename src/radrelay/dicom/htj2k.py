@@ -16,6 +16,7 @@ import imagecodecs
 import msgspec
 import numpy as np
 
+from radrelay.dicom import openjph
 from radrelay.dicom.codestreams import name_precision
 from radrelay.dicom.elements import Buffer, DataElements
 from radrelay.dicom.encapsulated import locate, reader_of
@@ -93,7 +94,7 @@ def encode_frame(samples: Pixels, *, colour_transform: bool = True, precision: i
     if bits < width and samples.dtype.kind == "u":
         samples = samples + samples.dtype.type((1 << width - 1) - (1 << bits - 1))
     coloured = samples.ndim == 3
-    encoded = imagecodecs.htj2k_encode(
+    encoded = openjph.encode(
         samples,
         reversible=True,
         tlm=True,
@@ -102,7 +103,7 @@ def encode_frame(samples: Pixels, *, colour_transform: bool = True, precision: i
         rgb=coloured and colour_transform,
         planar=False if coloured else None,
     )
-    return bytes(encoded) if bits == width else name_precision(encoded, bits)
+    return encoded if bits == width else name_precision(encoded, bits)
 
 
 def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: Executor | None = None) -> Split | None:
@@ -238,7 +239,7 @@ def _word(recipe: Recipe) -> np.dtype[np.generic]:
 
 def _received(encoded: bytes, recipe: Recipe) -> bytes:
     """Return the bytes of one frame as they were received."""
-    samples = imagecodecs.htj2k_decode(encoded, planar=False)
+    samples = openjph.decode(encoded, planar=False)
     if recipe.planar:
         samples = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
     # why: samples of 8 bits or fewer are decoded to bytes, whatever the words that they came in

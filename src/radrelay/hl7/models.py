@@ -92,6 +92,8 @@ class Hl7Patient(Owned, Base):
     __tablename__ = "hl7_patient"
     __table_args__ = (
         Index("ux_hl7_patient", "organisation_id", "issuer", "patient_id", unique=True),
+        Index("ix_hl7_patient_id", "organisation_id", "patient_id"),
+        Index("ix_hl7_patient_born", "organisation_id", "birth_date"),
         Index("ix_hl7_patient_ward", "organisation_id", "ward"),
         Index("ix_hl7_patient_changed", "changed_at"),
     )
@@ -103,6 +105,7 @@ class Hl7Patient(Owned, Base):
     sex: Mapped[str] = mapped_column(String(1))
     account_number: Mapped[str] = mapped_column(String(200))
     identifiers: Mapped[str] = mapped_column(Text)  # JSON: value, authority, kind of each that was named
+    authority: Mapped[str] = mapped_column(Text)  # JSON: who issued the ID: namespace, universal ID and its type
     former: Mapped[str] = mapped_column(Text)
     patient_class: Mapped[str] = mapped_column(String(20))
     ward: Mapped[str] = mapped_column(String(100))
@@ -136,6 +139,7 @@ class WorklistItem(Owned, Base):
         Index("ix_worklist_item_filler", "organisation_id", "filler_number"),
         Index("ix_worklist_item_accession", "organisation_id", "accession_number"),
         Index("ix_worklist_item_patient", "organisation_id", "patient_id", "patient_issuer"),
+        Index("ix_worklist_item_born", "organisation_id", "patient_birth_date"),
         Index("ix_worklist_item_due", "organisation_id", "state", "scheduled_date", "scheduled_time", "id"),
         Index("ix_worklist_item_study", "organisation_id", "study_uid"),
         Index("ix_worklist_item_changed", "changed_at"),
@@ -144,6 +148,7 @@ class WorklistItem(Owned, Base):
     port: Mapped[str] = mapped_column(String(64))
     patient_issuer: Mapped[str] = mapped_column(String(64))
     patient_id: Mapped[str] = mapped_column(String(64))
+    patient_authority: Mapped[str] = mapped_column(Text)  # JSON, as of a patient; of the accession number likewise
     patient_name: Mapped[str] = mapped_column(Text)
     patient_birth_date: Mapped[date | None] = mapped_column(Date)
     patient_sex: Mapped[str] = mapped_column(String(1))
@@ -152,6 +157,7 @@ class WorklistItem(Owned, Base):
     placer_number: Mapped[str] = mapped_column(String(64))
     filler_number: Mapped[str] = mapped_column(String(64))
     accession_number: Mapped[str] = mapped_column(String(16))
+    accession_authority: Mapped[str] = mapped_column(Text)
     requested_procedure_id: Mapped[str] = mapped_column(String(64))  # as the order says it, these two
     step_id: Mapped[str] = mapped_column(String(64))
     study_uid: Mapped[str] = mapped_column(String(64))

@@ -18,10 +18,6 @@ from radrelay.importer.digests import digest_of
 from radrelay.importer.reconciling import REPLACED
 
 SEXES = ("M", "F")  # the values that exclude each other; O and none do not
-_BULK = 0x7FE00000
-_TEXTS = frozenset(
-    ("LO", "LT", "PN", "SH", "ST", "UC", "UT", "CS", "DA", "TM", "DT", "UI", "IS", "DS", "AE", "AS", "UR")
-)
 
 
 @dataclass(frozen=True, slots=True)

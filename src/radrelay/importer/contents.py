@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from radrelay.dicom.part10 import looks_like_dicom
+from radrelay.intake.file_kinds import is_pdf
 
 Content = Literal["zip", "dicom", "pdf", "jpeg", "png", "tiff", "gif", "page", "json", "xml", "text", "unknown"]
 
@@ -24,6 +25,8 @@ def content_of(head: bytes) -> Content:
             return kind
     if head[128:132] == b"DICM":
         return "dicom"
+    if is_pdf(head) and not looks_like_dicom(head):
+        return "pdf"
     told = _told(head)
     if told is not None:
         return told

@@ -2,7 +2,8 @@
 
 A download that broke off is asked for from its last byte on, on the condition that it is still the same (If-Range with
 a strong ETag or a date); a portal that names neither, or knows no ranges, is asked for all of it anew. What comes is
-held back until its first bytes say that it is of a kind that is expected.
+held back until its first bytes say that it is of a kind that is expected. Where a portal says no length, it is whole
+only if it ends as its form does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Protocol
 
+from radrelay.importer import watching
 from radrelay.importer.contents import HEAD, PARCELS, Content, content_of
 from radrelay.importer.errors import (
     PageForParcel,
@@ -24,18 +26,21 @@ from radrelay.importer.errors import (
     PortalBusy,
     PortalRefused,
     PortalStalled,
+    PortalTrouble,
     PortalUnreachable,
     WrongContent,
 )
+from radrelay.importer.form_ends import TAIL, ends_well
+from radrelay.importer.line import Limits
 from radrelay.importer.outgoing import Answering, Request, Session
 
 OK, PARTIAL, NOT_SATISFIABLE, BUSY = 200, 206, 416, (429, 503)
-MOST_ATTEMPTS_WITHOUT_A_BYTE = 3
-MOST_RESUMED = 100
+MOST_IN_VAIN, MOST_RESUMED, MOST_STALLED = 3, 100, 3
 MOST_SAID = 64 << 10
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 Tell = Callable[[int, int | None], None]
+BROKEN = (PortalBrokeOff, PortalStalled, PortalUnreachable)
 
 
 class Sink(Protocol):
@@ -63,6 +68,44 @@ class Downloaded:
 
 
 @dataclass(slots=True)
+class Resuming:
+    """What broke off is begun again: how often it was, and whether it may once more; for one download.
+
+    A portal that falls silent is resumed a few times, however little came in between: it counts as one silence, no
+    longer than a window of the limits in all, unless it went well for as long as that between two.
+    """
+
+    limits: Limits
+    pause: Callable[[float], None]
+    count: int = 0
+    _vain: int = 0
+    _stalled: int = 0
+    _stalled_at: float = 0.0
+    _silent_s: float = 0.0
+    _since: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Forget how often in a row nothing came."""
+        self._vain = 0
+
+    def again(self, *, further: bool, trouble: PortalTrouble) -> bool:
+        """Wait for the next attempt; False when it is to be given up. `further`: something came since the last."""
+        self._vain = 0 if further else self._vain + 1
+        now = time.monotonic()
+        if isinstance(trouble, PortalStalled):
+            well = now - self._stalled_at > self.limits.window_s + self.limits.idle_s
+            self._stalled, self._stalled_at = 1 if well else self._stalled + 1, now
+            self._silent_s = trouble.silent_s + (0.0 if well else self._silent_s)
+        silent = self._stalled > MOST_STALLED or self._silent_s >= self.limits.window_s
+        spent = silent or self._vain >= MOST_IN_VAIN or self.count >= MOST_RESUMED
+        if spent or now - self._since > self.limits.whole_s:
+            return False
+        self.count += 1
+        self.pause(min(30.0, 2.0**self._vain))
+        return True
+
+
+@dataclass(slots=True)
 class _State:
     """How far it is."""
 
@@ -73,6 +116,7 @@ class _State:
     content: Content | None = None
     name: str = field(default="", repr=False)
     length_known: bool = False
+    tail: bytes = field(default=b"", repr=False)
     digest: hashlib._Hash = field(default_factory=hashlib.sha256, repr=False)
 
 
@@ -88,27 +132,23 @@ class Download:
         accept: frozenset[Content] = PARCELS,
         headers: Mapping[str, str] | None = None,
         tell: Tell = lambda have, size: None,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] = watching.pause,
     ) -> None:
         self._session, self._url, self._sink = session, url, sink
-        self._accept, self._headers, self._tell, self._pause = accept, dict(headers or {}), tell, pause
-        self._state, self._resumed, self._begun = _State(), 0, False
-        self._since = time.monotonic()
+        self._accept, self._headers, self._tell = accept, dict(headers or {}), tell
+        self._state, self._begun = _State(), False
+        self._resuming = Resuming(session.outgoing.limits, pause)
 
     def carry_on(self, credentials: Mapping[str, str]) -> Downloaded:
         """Bring it to its end; raises `PortalBusy` (`seconds`), `PortalRefused` (`status`), other `PortalTrouble`."""
-        vain = 0
+        self._resuming.begin()
         while True:
             before = self._state.have
             try:
                 return self._attempt(credentials)
-            except (PortalBrokeOff, PortalStalled, PortalUnreachable):
-                vain = 0 if self._state.have > before else vain + 1
-                late = time.monotonic() - self._since > self._session.outgoing.limits.whole_s
-                if vain >= MOST_ATTEMPTS_WITHOUT_A_BYTE or self._resumed >= MOST_RESUMED or late:
+            except BROKEN as trouble:
+                if not self._resuming.again(further=self._state.have > before, trouble=trouble):
                     raise
-                self._resumed += 1
-                self._pause(min(30.0, 2.0**vain))
 
     def _attempt(self, credentials: Mapping[str, str]) -> Downloaded:
         state = self._state
@@ -164,7 +204,8 @@ class Download:
             tag, ranges = headers.get("etag", ""), headers.get("accept-ranges", "bytes").lower()
             usable = tag if tag.startswith('"') else headers.get("last-modified", "") if not tag else ""
             state.validator = usable if ranges != "none" else ""
-        state.length_known = reply.length is not None or headers.get("transfer-encoding", "").lower() == "chunked"
+        chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        state.length_known = reply.length is not None or chunked or reply.packed  # which has an end of its own
         state.name = _name(headers.get("content-disposition", ""))
         self._require_size(reply, state.size or 0)
 
@@ -200,6 +241,8 @@ class Download:
             self._begun = True
         self._sink.write(piece)
         state.digest.update(piece)
+        if not state.length_known:
+            state.tail = (state.tail + piece)[-TAIL:]
         state.have += len(piece)
         self._tell(state.have, state.size)
 
@@ -209,8 +252,11 @@ class Download:
             self._judge(reply)
         if state.content is None or (state.size is not None and state.have != state.size):
             raise PortalBrokeOff(f"{reply.target.name} broke off before all had come", host=reply.target.name)
+        if not state.length_known and state.size is None and not ends_well(state.content, state.tail, state.have):
+            words = f"{reply.target.name} gives no length, and what came ends before its end"
+            raise PortalBrokeOff(words, host=reply.target.name)
         digest = state.digest.hexdigest()
-        return Downloaded(state.have, digest, state.content, state.name, state.length_known, self._resumed)
+        return Downloaded(state.have, digest, state.content, state.name, state.length_known, self._resuming.count)
 
     def _require_size(self, reply: Answering, size: int) -> None:
         most = self._session.outgoing.limits.most_bytes
@@ -224,8 +270,9 @@ def busy_s(status: int, headers: Mapping[str, str], told: object) -> int | None:
     if status not in BUSY:
         return None
     seconds = told.get("timeOutInSeconds") if isinstance(told, dict) else None
-    if seconds is None and headers.get("retry-after", "").strip().isdigit():
-        seconds = int(headers["retry-after"])
+    said = headers.get("retry-after", "").strip()
+    if seconds is None and said.isascii() and said.isdecimal() and len(said) <= 10:
+        seconds = int(said)
     usable = isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds >= 0
     return int(min(seconds, 86_400)) if usable else 30  # type: ignore[arg-type,type-var]  # it is a number
 

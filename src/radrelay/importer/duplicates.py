@@ -23,6 +23,7 @@ Why = Literal[
 ]  # fmt: skip
 """Why, in the order of the actions. `same-object`: what was received differs only in what a reconciliation replaces;
 `same-pixels`: in its header, too; `content-unknown`: it is in the PACS, which tells no more."""
+DIFFERS: Why = "differs-in-parcel"
 _ORDER: tuple[Why, ...] = get_args(Why)
 PatientKey = tuple[str, str]
 """Issuer and patient ID."""
@@ -60,7 +61,7 @@ def decide(
     Parameters
     ----------
     objects
-        In any order; of several with one UID the first by file name counts.
+        In any order; of several with one UID the first by file name counts, and what differs from it is set aside.
     kept
         What is here, by SOP Instance UID.
     patients
@@ -69,7 +70,7 @@ def decide(
         Under whom they are to be filed.
     """
     decided: list[Decision] = []
-    first: dict[str, ArrivedObject] = {}
+    seen: dict[str, list[ArrivedObject]] = {}
     for one in sorted(objects, key=lambda one: (one.file, one.digest)):
         if not one.sop_uid or not one.study_uid or not one.series_uid:
             decided.append(Decision(one, "quarantine", "no-identity"))
@@ -77,27 +78,14 @@ def decide(
         if any(whose != patient for whose in patients.get(one.study_uid, ())):
             decided.append(Decision(one, "block", "study-of-another"))
             continue
-        before = first.setdefault(one.sop_uid, one)
-        if before is not one:
-            same = _is_same(one, before)
-            decided.append(
-                Decision(one, "skip" if same else "quarantine", "twice-in-parcel" if same else "differs-in-parcel")
-            )
+        before = seen.setdefault(one.sop_uid, [])
+        if any(_is_same(one, other) for other in before):
+            decided.append(Decision(one, "skip", "twice-in-parcel"))
             continue
-        decided.append(_beside(one, kept.get(one.sop_uid, ())))
+        found = _beside(one, kept.get(one.sop_uid, ()))
+        decided.append(Decision(one, "quarantine", DIFFERS) if before and found.action != "skip" else found)
+        before.append(one)
     return tuple(decided)
-
-
-def missing(decisions: Iterable[Decision]) -> tuple[ArrivedObject, ...]:
-    """Return what is to be filed."""
-    return tuple(one.arrived for one in decisions if one.action == "file")
-
-
-def filed(decision: Decision) -> KeptObject:
-    """Return an object as it is kept once it is filed, reconciled or not."""
-    one = decision.arrived
-    digests = frozenset({one.digest})
-    return KeptObject(one.sop_uid, one.study_uid, digests, one.transfer_syntax, one.pixels, one.header)
 
 
 def _is_same(one: ArrivedObject, other: ArrivedObject) -> bool:

@@ -3,13 +3,18 @@
 `host` is the only part of an address that a message carries: paths and queries may hold the token::
 
     PortalTrouble
-    ├── HostNotAllowed, AddressRefused, NotEncrypted       nothing was sent
+    ├── HostNotAllowed, AddressRefused, HostInside,
+    ├── NotEncrypted                                       nothing was sent
     ├── PortalUnreachable, PortalUntrusted                 no connection
     ├── PortalStalled, PortalBrokeOff, PortalBusy          it may go another time
     ├── PortalRefused, PortalUnclear, TooManyRedirects     it does not do what it should
+    ├── RecipeOutdated                                     it is no longer as its recipe says
     ├── PageForParcel, WrongContent, ParcelTooLarge        what came is not taken
     ├── AnswerWrong, AnswerUnusable, AttemptsSpent,
-    ├── LinkExpiredThere, LoginEnded                       about the link and the answers
+    ├── LinkExpiredThere, LockedThere, LoginEnded          about the link and the answers
+    ├── InMaintenance, PersonNeeded                        another time, or by hand
+    ├── BrowserOff, BrowserMissing, BrowserNotHeld,
+    ├── BrowserEnded, BrowserBusy, PageHangs, Unanswered   about the browser that a recipe is walked in
     └── NotThere, NothingListed                            nothing to fetch
 """
 
@@ -17,7 +22,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from radrelay.errors import Forbidden, Invalid, NotFound, RadrelayError, TooLarge, Unavailable
+from radrelay.errors import Conflict, Forbidden, Invalid, NotFound, RadrelayError, TooLarge, Unavailable
 
 
 class PortalTrouble(RadrelayError):
@@ -39,6 +44,13 @@ class AddressRefused(PortalTrouble, Forbidden):
 
     code = "portal-address-refused"
     http_status = 403
+
+
+class HostInside(PortalTrouble, Conflict):
+    """This host is inside this house and no portal on the internet; it cannot be confirmed."""
+
+    code = "portal-host-inside"
+    http_status = 409
 
 
 class NotEncrypted(PortalTrouble, Forbidden):
@@ -66,6 +78,7 @@ class PortalStalled(PortalTrouble, Unavailable):
 
     code = "portal-stalled"
     http_status = 503
+    silent_s: float = 0.0
 
 
 class PortalBrokeOff(PortalTrouble, Unavailable):
@@ -147,6 +160,13 @@ class LinkExpiredThere(PortalTrouble, Forbidden):
     http_status = 403
 
 
+class LockedThere(PortalTrouble, Forbidden):
+    """The portal has locked this link after wrong answers; ask the sender to unlock it."""
+
+    code = "portal-locked"
+    http_status = 403
+
+
 class LoginEnded(PortalTrouble, Forbidden):
     """The portal ended the login and does not take the answers again; begin anew."""
 
@@ -166,3 +186,85 @@ class NothingListed(PortalTrouble, NotFound):
 
     code = "portal-nothing-listed"
     http_status = 404
+
+
+class GivenUp(PortalTrouble):
+    """The download was given up before all had come."""
+
+    code = "portal-given-up"
+    http_status = 409
+
+
+class InMaintenance(PortalTrouble, Unavailable):
+    """The portal is being worked on; try again later."""
+
+    code = "portal-maintenance"
+    http_status = 503
+
+
+class PersonNeeded(PortalTrouble):
+    """The portal wants a person to go on: a captcha, or a code by SMS."""
+
+    code = "portal-person-needed"
+    http_status = 409
+
+
+class RecipeOutdated(PortalUnclear):
+    """The portal is no longer as its recipe says."""
+
+    code = "portal-recipe-outdated"
+
+
+class BrowserOff(PortalTrouble):
+    """This portal needs a browser, and fetching by one is switched off here."""
+
+    code = "browser-off"
+    http_status = 409
+
+
+class BrowserMissing(PortalTrouble):
+    """The program that portals are walked in is not there or does not start."""
+
+    code = "browser-missing"
+    http_status = 500
+
+
+class BrowserNotHeld(PortalTrouble):
+    """This machine cannot hold a browser closely enough to show it portals; it was not started."""
+
+    code = "browser-not-held"
+    http_status = 500
+
+
+class BrowserEnded(PortalTrouble, Unavailable):
+    """The browser ended before all had come."""
+
+    code = "browser-ended"
+    http_status = 503
+
+
+class BrowserBusy(PortalTrouble, Unavailable):
+    """As many portals are being walked as may be at once."""
+
+    code = "browser-busy"
+    http_status = 503
+
+
+class PageHangs(PortalStalled):
+    """The portal's page does not answer any more."""
+
+    code = "browser-page-hangs"
+
+
+class Unanswered(PortalTrouble):
+    """Nobody answered in time what the portal asks; it is begun again from its start."""
+
+    code = "browser-unanswered"
+    http_status = 409
+
+
+class BegunAgain(PortalTrouble):
+    """The portal had to be begun again from its start, and asks anew."""
+
+    code = "browser-begun-again"
+    http_status = 409

@@ -1,8 +1,8 @@
 """What a checked parcel comes to: findings, each passed, to be looked at, or a stop.
 
 In: what arrived, what was promised, what was entered, who it may be here, and what is here already. Out: findings with
-codes and facts; words are the page's. A person confirms each that is to be looked at; what stops goes to the
-quarantine.
+codes and facts; words are the page's. A person confirms each that is to be looked at; while anything stops, nothing of
+that person is filed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import combinations
 from typing import Literal
 
-from radrelay.importer.arrived import Person
+from radrelay.importer.alike import may_be_one, pairs_alike
+from radrelay.importer.completeness import Came, by_study
 from radrelay.importer.duplicates import Decision, Why
 from radrelay.importer.folding import compare
-from radrelay.importer.matching import Matched
+from radrelay.importer.left_out import first_names
+from radrelay.importer.matching import Matched, Row
 from radrelay.importer.parting import ArrivedPerson, ArrivedStudy
 from radrelay.importer.promises import Promise, plain_path
 
@@ -30,8 +31,9 @@ _OF_DUPLICATES: Mapping[Why, Level] = {
     "other-pixels": "stop", "other-encoding": "stop", "other-content": "stop", "other-study": "stop",
     "differs-in-parcel": "stop", "no-identity": "stop", "study-of-another": "stop",
 }  # fmt: skip
-NAMES_TOLD = 5
-"""So many names of files a finding tells."""
+NOT_WRITABLE, NOT_READABLE = "not-writable", "not-readable"
+FLAWS = frozenset({NOT_WRITABLE, NOT_READABLE})
+"""Why an object cannot be filed under whom was chosen, as was found when it was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,19 @@ class Parcel:
     papers: tuple[str, ...] = ()
     promises: tuple[Promise, ...] = ()
     listed: bool = False  # a list was asked for, however long it is
+    counts_objects: bool = False  # the list counts objects alone; else files, whatever they are
+    paths: frozenset[str] = frozenset()  # of all that came, hints and what is left out among them
+    left: tuple[str, ...] = ()  # files of kinds that are not taken over
+    viewers: tuple[str, ...] = ()  # those of a disc's viewer and of operating systems
+    guessed: tuple[str, ...] = ()  # objects whose texts are in no declared character set, or not in it
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
     """What is known here of one person in the parcel: whom they match, what is done with their objects.
 
-    `accessions`: studies here by accession number. `unwritable`: objects that cannot be written under the patient who
-    is chosen (file and why).
+    `accessions`: studies here by accession number. `unwritable`: objects that cannot be read and written under the
+    patient who is chosen (file and why), once that was tried.
     """
 
     matched: Matched
@@ -86,11 +93,24 @@ def of_person(number: int, arrived: ArrivedPerson, entered: date | None, local: 
     found += _here(local.decisions)
     if local.unwritable:
         found.append(
-            Finding("stop", "not-writable", {"objects": len(local.unwritable), "names": _told(local.unwritable)})
+            Finding("stop", NOT_WRITABLE, {"objects": len(local.unwritable), "names": _names(local.unwritable)})
         )
     for study in arrived.studies:
         found += _study(study, local.accessions)
-    return tuple(Finding(one.level, one.code, one.facts, number, one.study_uid) for one in found)
+    once = {(one.code, one.study_uid, repr(sorted(one.facts.items()))): one for one in reversed(found)}
+    return tuple(
+        Finding(one.level, one.code, one.facts, number, one.study_uid) for one in reversed(list(once.values()))
+    )  # fmt: skip
+
+
+def of_nobody(papers: Sequence[str]) -> Finding:
+    """Return the finding about papers of which nobody can tell whose they are: they stay behind."""
+    return Finding("look", "papers-of-nobody", {"papers": len(papers), "left": first_names(papers)})
+
+
+def not_brought(names: Sequence[str]) -> Finding:
+    """Return the finding about files that somebody wanted to bring, which did not come, and went on without."""
+    return Finding("look", "files-not-brought", {"files": len(names), "lost": first_names(names)})
 
 
 def _contents(parcel: Parcel) -> Iterator[Finding]:
@@ -103,52 +123,100 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
             else Finding("stop", "parcel-empty")
         )
     if parcel.unreadable:
-        yield Finding("look", "unreadable", {"files": len(parcel.unreadable), "names": _told(parcel.unreadable)})
+        first = parcel.unreadable[0][1]
+        facts: dict[str, Fact] = {"files": len(parcel.unreadable), "names": _names(parcel.unreadable), "reason": first}
+        yield Finding("look", "unreadable", facts)
+    if parcel.guessed:
+        yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
+    if parcel.left:
+        yield Finding("look", "not-taken-over", {"files": len(parcel.left), "left": first_names(parcel.left)})
+    if parcel.viewers:
+        yield Finding("passed", "viewer-files", {"files": len(parcel.viewers), "left": first_names(parcel.viewers)})
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
-        alike = sum(_may_be_one(one.person, other.person) for one, other in combinations(parcel.people, 2))
+        alike, whole = pairs_alike([one.person for one in parcel.people])
         if alike:
             yield Finding("look", "perhaps-one-person", {"pairs": alike})
+        if not whole:
+            yield Finding("look", "people-not-compared", {"people": len(parcel.people)})
 
 
-def _told(files: Sequence[tuple[str, str]]) -> str:
-    return "; ".join(name for name, _ in files[:NAMES_TOLD])
-
-
-def _may_be_one(one: Person, other: Person) -> bool:
-    born = one.birth_date is None or other.birth_date is None or one.birth_date == other.birth_date
-    return born and compare(one.name, other.name).degree != "other"
+def _names(files: Sequence[tuple[str, str]]) -> str:
+    return first_names([name for name, _ in files])
 
 
 def _promised(parcel: Parcel) -> Iterator[Finding]:
     objects = [one for person in parcel.people for study in person.studies for one in study.objects]
-    of_study = Counter(one.study_uid for one in objects)
+    unreadable = [name for name, _ in parcel.unreadable]
+    came = Came.of(parcel.people, parcel.paths, unreadable)
     uids = {one.sop_uid for one in objects}
-    paths = {
-        plain_path(one) for one in (*(one.file for one in objects), *parcel.papers, *(n for n, _ in parcel.unreadable))
-    }
-    promised = {one.study_uid for one in parcel.promises if one.study_uid}
+    named = (*(one.file for one in objects), *parcel.papers, *unreadable, *parcel.paths)
+    paths = {plain_path(one) for one in named}
+    yield from _listed(parcel, came)
     for one in parcel.promises:
-        yield from _kept(one, of_study, uids, paths)
+        if one.by != "list":
+            yield from _kept(one, came.objects, uids, paths)
+    for one in {(one.by, one.study_uid, one.person): one for one in parcel.promises}.values():
         yield from _of_another(one, parcel.people)
-    for study_uid in sorted(set(of_study) - promised if promised else ()):
-        yield Finding("look", "study-not-promised", {"arrived": of_study[study_uid]}, study_uid=study_uid)
+    promised = {one.study_uid for one in parcel.promises if one.study_uid}
+    for study_uid in sorted(set(came.objects) - promised if promised else ()):
+        yield Finding("look", "study-not-promised", {"arrived": came.objects[study_uid]}, study_uid=study_uid)
 
 
-def _kept(promise: Promise, of_study: Counter[str], uids: set[str], paths: set[str]) -> Iterator[Finding]:
-    """Tell whether a promise was kept: by the objects and files that it names, else by number."""
+def _listed(parcel: Parcel, came: Came) -> Iterator[Finding]:
+    """Tell of each study on a list whether it came: nothing of another study or download counts for it."""
+    listed = by_study(one for one in parcel.promises if one.by == "list")
+    for study_uid, counts in listed.items():
+        if study_uid and study_uid not in came.objects:
+            yield Finding("look", "study-missing", {"by": "list", "study": study_uid}, study_uid=study_uid)
+        elif study_uid:
+            yield from _counted(came, study_uid, counts, by_objects=parcel.counts_objects)
+    unnamed = [one for one in listed.get("", ()) if one is not None]
+    beside = came.beside(listed.keys() - {""})
+    files = sum(came.files[at] for at in beside) + sum(came.loose.elements())
+    if unnamed and not came.keeps(unnamed, beside):
+        objects = sum(sum(came.held[at].values()) for at in beside)
+        yield _lacking(sum(unnamed), objects, files, "")
+
+
+def _counted(came: Came, study_uid: str, told: Sequence[int | None], *, by_objects: bool) -> Iterator[Finding]:
+    """Compare what came of a study with the numbers that were promised of it."""
+    counts = [one for one in told if one is not None]
+    promised, objects, held = sum(counts), came.objects[study_uid], came.of_study(study_uid)
+    if not counts:
+        return
+    if by_objects or held is None:
+        whole = objects >= promised
+    elif 1 < len(held) <= len(counts):  # thing by thing: one's surplus is not what another lacks
+        whole = came.keeps(counts, held)
+    else:
+        whole = objects >= promised or came.keeps(counts, held)
+    if not whole:
+        files = objects if by_objects else sum(came.files[at] for at in held) if held is not None else None
+        yield _lacking(promised, objects, files, study_uid)
+    elif len(counts) == len(told):
+        facts: Mapping[str, Fact] = {"by": "list", "promised": promised, "arrived": max(objects, promised)}
+        yield Finding("passed", "complete", facts, study_uid=study_uid)
+
+
+def _lacking(promised: int, objects: int, files: int | None, study_uid: str) -> Finding:
+    """Return the finding about what lacks objects: files were too few, or many, of which nobody knows what they are."""
+    facts: dict[str, Fact] = {"by": "list", "promised": promised}
+    if files is not None and files < promised:
+        return Finding("look", "fewer-than-promised", {**facts, "arrived": files}, study_uid=study_uid)
+    return Finding("look", "perhaps-incomplete", {**facts, "arrived": objects}, study_uid=study_uid)
+
+
+def _kept(promise: Promise, of_study: Mapping[str, int], uids: set[str], paths: set[str]) -> Iterator[Finding]:
+    """Tell whether a promise was kept: by the objects and files that it names."""
     named = len(promise.sop_uids) + len(promise.paths)
     lacking = len(promise.sop_uids - uids) + sum(not _is_there(path, paths) for path in promise.paths)
-    arrived = of_study[promise.study_uid] if promise.study_uid else 0
+    arrived = of_study.get(promise.study_uid, 0) if promise.study_uid else 0
     facts: dict[str, Fact] = {"by": promise.by, "promised": promise.files or named, "arrived": arrived}
     if lacking:
         yield Finding("look", "files-missing", {**facts, "missing": lacking}, study_uid=promise.study_uid)
     elif named:
         yield Finding("passed", "complete", facts, study_uid=promise.study_uid)
-    elif promise.files is not None and promise.study_uid:
-        code = "complete" if arrived == promise.files else "study-missing" if not arrived else "fewer-than-promised"
-        code = "more-than-promised" if arrived > promise.files else code
-        yield Finding("passed" if code == "complete" else "look", code, facts, study_uid=promise.study_uid)
 
 
 def _is_there(path: str, paths: set[str]) -> bool:
@@ -162,7 +230,7 @@ def _of_another(promise: Promise, people: Sequence[ArrivedPerson]) -> Iterator[F
         return
     for number, one in enumerate(people):
         theirs = any(study.study_uid == promise.study_uid for study in one.studies) if promise.study_uid else False
-        if (theirs or (not promise.study_uid and len(people) == 1)) and not _may_be_one(told, one.person):
+        if (theirs or (not promise.study_uid and len(people) == 1)) and not may_be_one(told, one.person):
             yield Finding("stop", "promised-of-another", {"by": promise.by}, number, promise.study_uid)
 
 
@@ -208,9 +276,14 @@ def _matched(matched: Matched) -> Iterator[Finding]:
             yield Finding("look", "told-differently-here")
         if not one.person.patient_id:
             yield Finding("look", "no-id-here")
-        for row in one.rows[:3]:
-            if row.verdict not in ("same", "unsaid") or (row.verdict == "unsaid" and row.field != "sex"):
-                yield Finding("look", f"{row.field}-{row.verdict}", {"reason": row.reason} if row.reason else {})
+        yield from of_rows(one.rows[:3])
+
+
+def of_rows(rows: Iterable[Row]) -> Iterator[Finding]:
+    """Yield what of a local patient does not say the same as the parcel."""
+    for row in rows:
+        if row.verdict not in ("same", "unsaid") or (row.verdict == "unsaid" and row.field != "sex"):
+            yield Finding("look", f"{row.field}-{row.verdict}", {"reason": row.reason} if row.reason else {})
 
 
 def _here(decisions: Sequence[Decision]) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 In: two names as DICOM writes them (PS3.5 6.2.1), or as people type them. Same are names that differ in case, accents,
 umlauts (ä = ae = a), ß, titles, hyphens, and the order of their words; compatible are those that a person has to look
-at: a middle name more, initials, half of a double name, another script or a slip. Folding is that of
+at: a middle name more, initials, half of a double name, another script or a slip. Words are left out as titles within
+one component alone, and never the last one of it: there are people called Herr, Ing and Med. Folding is that of
 `radrelay.dicom.names`, slips are told by `radrelay.archive.persons`.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from radrelay.archive.folding import GROUP, MOST_REPRESENTATIONS, TITLES
+from radrelay.archive.folding import GROUP, MOST_REPRESENTATIONS
 from radrelay.archive.persons import compare_names
 from radrelay.dicom.names import fold, spellings
 from radrelay.importer.transliteration import evened, latin_spellings
@@ -24,17 +25,23 @@ Degree = Literal["same", "compatible", "other"]
 Reason = Literal[
     "identical", "spelling", "double-name", "order",
     "middle-names", "initials", "given-unsaid", "part-of-double-name", "slip", "transliteration", "scripts",
-    "representations", "unsaid",
+    "representations", "family-unsaid", "unsaid",
     "family-name", "names",
 ]  # fmt: skip
 """Why: the first four are of the same, `family-name` (the given name is the same) and `names` of others."""
 
 _DEGREES: tuple[Degree, ...] = ("same", "compatible", "other")
 _RANKS: tuple[Reason, ...] = ("identical", "spelling", "double-name", "order")
-_ALSO_TITLES = frozenset(
-    ["dres", "mult", "habil", "ing", "dipl", "mag", "msc", "bsc", "mba", "rer", "nat", "hc", "fr", "hr", "pd", "priv",
-     "doz", "mme", "mlle", "sir", "dame", "jr", "sr"]
+_TITLES = frozenset(
+    ["dr", "dres", "prof", "phd", "mr", "mrs", "ms", "habil", "dipl", "msc", "bsc", "mba", "rer", "hc", "mult", "priv",
+     "doz", "pd", "mme", "mlle"]
 )  # fmt: skip
+"""Titles that nobody is called."""
+_ALSO_NAMES = frozenset(
+    ["med", "dent", "nat", "ing", "mag", "md", "herr", "frau", "hr", "fr", "miss", "sir", "dame", "jr", "sr"]
+)
+"""Titles that are names elsewhere (Md Karim, Med Ali, Mag, Ing, Dent): they are titles in the prefix, or beside another
+one; elsewhere a word like any other, of which a person has to look whether it is left out."""
 _WORDS = re.compile(r"[\s,;.\-_/‐-―・·]+")
 _UMLAUT_SPELT = re.compile(r"(?:(?<=[bcdfghjklmnprstvwxyz])|^)([aou])e(?!l$)")
 """ae, oe and ue that may stand for an umlaut: not in Bauer, Neuer, Quentin, nor at the end of Michael and Manuel."""
@@ -77,15 +84,20 @@ def compare(one: str, other: str) -> NameVerdict:
     mine, theirs = _representations(one), _representations(other)
     if not mine or not theirs:
         return NameVerdict("compatible", "unsaid")
-    if one.strip() == other.strip():
+    if one.strip() == other.strip() and any(name.family for name in mine):
         return NameVerdict("same", "identical")
     found = [*_best(mine, theirs), *_best(theirs, mine)]
     return _together(found) if found else _across(mine, theirs)
 
 
-def are_same(one: str, other: str) -> bool:
-    """Say whether two names that both say something are the same after folding."""
-    return compare(one, other).degree == "same"
+@lru_cache(maxsize=8192)
+def same_keys(name: str) -> frozenset[str]:
+    """Return what two names share that are the same: their letters without e, whatever stands where.
+
+    So names are found that have to be compared; names that share one need not be the same.
+    """
+    letters = ("".join(next(iter(word)) for word in one.words) for one in _representations(name))
+    return frozenset("".join(sorted(one.replace("e", ""))) for one in letters)
 
 
 def _best(mine: Sequence[_Name], theirs: Sequence[_Name]) -> list[NameVerdict]:
@@ -120,7 +132,7 @@ def _representation(group: str) -> _Name | None:
         family, _, given = components[0].partition(",")
         components = [family, given]
     family, given, middle, prefix, _ = [*components[:5], "", "", "", "", ""][:5]
-    told = _words(f"{prefix} {family}"), _words(f"{given} {middle}")
+    told = (*_prefix(prefix), *_words(family)), (*_words(given), *_words(middle))
     if not any(told):
         return None
     text = f"{family}^{given} {middle}".strip("^ ")
@@ -129,9 +141,20 @@ def _representation(group: str) -> _Name | None:
 
 @lru_cache(maxsize=8192)
 def _words(component: str) -> tuple[Word, ...]:
-    """Return a component's words without titles; one of titles alone has none."""
-    words = [_forms(word) for word in _WORDS.split(component) if word]
-    return tuple(word for word in words if word and word.isdisjoint(TITLES | _ALSO_TITLES))
+    """Return a component's words without titles; of titles alone it is a name."""
+    words = _folded(component)
+    if words and any(word & _TITLES for word in words):
+        return tuple(word for word in words if not word & (_TITLES | _ALSO_NAMES)) or words
+    return words
+
+
+def _prefix(component: str) -> tuple[Word, ...]:
+    """Return the words of a name's prefix that are no titles: von, van der."""
+    return tuple(word for word in _folded(component) if not word & (_TITLES | _ALSO_NAMES))
+
+
+def _folded(component: str) -> tuple[Word, ...]:
+    return tuple(word for one in _WORDS.split(component) if one and (word := _forms(one)))
 
 
 def _forms(word: str) -> Word:
@@ -161,17 +184,20 @@ def _compare(one: _Name, other: _Name) -> NameVerdict:
 
 
 def _same(one: _Name, other: _Name) -> Reason | None:
-    if _alike(one.family, other.family) and _alike(one.given, other.given):
+    if not one.family and not other.family:
+        return None  # Anna and Anna: of how many families
+    if one.family and other.family and _alike(one.family, other.family) and _alike(one.given, other.given):
         in_order = len(one.words) == len(other.words) and all(
             mine & theirs for mine, theirs in zip(one.words, other.words, strict=True)
         )
         return "spelling" if in_order else "double-name"
-    if _alike(one.words, other.words):
-        return "order"
-    return None
+    told = (one.family and other.family) or len(one.words) > 1
+    return "order" if told and _alike(one.words, other.words) else None
 
 
 def _compatible(one: _Name, other: _Name) -> Reason | None:
+    if not one.family and not other.family:
+        return "family-unsaid" if _alike(one.given, other.given) or _part(one.given, other.given) else None
     found = _parts(one, other)
     if found is not None:
         return found

@@ -2,8 +2,7 @@
 
 In: files by their paths in the parcel, each opened when its turn comes. Out: what arrived, to be parted, matched and
 judged. Nothing is executed or unpacked; a file is told by its bytes, DICOMDIR and XDM metadata are hints. Of an object
-only the header stands in memory, its pixel data pass by. Programs, web pages and the files of operating systems are
-left without a word.
+only the header stands in memory, its pixel data pass by. What is none of these is told as `left_out` has it.
 """
 
 from __future__ import annotations
@@ -12,10 +11,12 @@ import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import Protocol
 
 from radrelay.dicom.disc_directory import MAX_BYTES as MAX_DIRECTORY_BYTES
 from radrelay.dicom.disc_directory import read_directory
+from radrelay.dicom.encapsulate import ENCAPSULATED_PDF, document_in
 from radrelay.dicom.errors import Malformed, Unidentified
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.part10 import parse_preamble
@@ -23,22 +24,42 @@ from radrelay.dicom.syntaxes import syntax_of
 from radrelay.dicom.walk import survey
 from radrelay.importer import promises, xdm
 from radrelay.importer.arrived import ArrivedObject
+from radrelay.importer.charsets import is_guessed
 from radrelay.importer.findings import Parcel
+from radrelay.importer.left_out import LeftFile, apart
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
 from radrelay.importer.promises import Promise
 from radrelay.importer.xdm import XdmDocument
+from radrelay.intake.errors import ArchiveRefused
 from radrelay.intake.file_kinds import PREFIX_BYTES, Kind, sniff
 
 WINDOWS = (256 << 10, 4 << 20, 64 << 20)
 """So much of an object is read until its pixel data begin."""
 MOST_WHOLE = 256 << 20
-"""Larger ones without pixel data, or deflated, are not looked at."""
+"""Larger ones without pixel data, or deflated, are not looked at. What has pixel data encapsulates no document."""
 _CHUNK = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _TAIL = 64 << 10
 _BROKEN = frozenset({"empty", "not-dicom", "other-archive"})
+
+
+class Readable(Protocol):
+    """Something that is read from its beginning to its end."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, fewer only at the end."""
+        ...
+
+
+class Opened(Readable, Protocol):
+    """An open file."""
+
+    def __enter__(self) -> Readable: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None, /
+    ) -> None: ...
 
 
 class ParcelFile(Protocol):
@@ -48,42 +69,77 @@ class ParcelFile(Protocol):
     def path(self) -> str: ...  # noqa: D102  # within the parcel, with slashes
     @property
     def size(self) -> int: ...  # noqa: D102  # in bytes
-    def open(self) -> BinaryIO:
+    def open(self) -> Opened:
         """Open it for reading; whoever asks closes it."""
         ...
 
 
 @dataclass(slots=True)
 class Gathered:
-    """What a parcel holds: `documents` are those of XDM metadata with their folder, for `papers.place_of`."""
+    """What a parcel holds: `documents` are those of XDM metadata with their folder, for `papers.place_of`.
+
+    A document that an object of the parcel encapsulates (`enclosed`: by digest) is no paper of its own, where it is
+    among the `loose` ones, too.
+    """
 
     objects: list[ArrivedObject] = field(default_factory=list)
     papers: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    left: list[LeftFile] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
     documents: list[tuple[str, XdmDocument]] = field(default_factory=list)
+    guessed: list[str] = field(default_factory=list)  # objects whose texts are read by guess
+    enclosed: set[bytes] = field(default_factory=set)
+    loose: dict[str, bytes] = field(default_factory=dict)
+    paths: set[str] = field(default_factory=set)
 
-    def parcel(self, listed: Iterable[Promise] | None = None) -> Parcel:
-        """Return it parted by people; `listed` is what a portal's list promised, none where there was no list."""
+    def parcel(self, listed: Iterable[Promise] | None = None, *, counts_objects: bool = False) -> Parcel:
+        """Return it parted by people.
+
+        `listed` is what a portal's list promised, none where there was no list, and whether that counts objects alone.
+        """
         promised = (*self.promises, *(listed or ()))
         papers = (*self.papers, *self.others)
-        return Parcel(part(self.objects), tuple(self.unreadable), papers, promised, listed is not None)
+        left, viewers = apart(self.left, (one.file for one in self.objects), self.paths)
+        return Parcel(
+            part(self.objects), tuple(self.unreadable), papers, promised, listed is not None, counts_objects,
+            frozenset(self.paths), tuple(left), tuple(viewers), tuple(self.guessed),
+        )  # fmt: skip
 
 
 def gather(files: Iterable[ParcelFile]) -> Gathered:
     """Look at all files of a parcel, one after the other."""
     found = Gathered()
     for one in files:
+        found.paths.add(one.path)
         try:
             with one.open() as opened:
                 _look(found, one, opened)
-        except Malformed as error:
+        except (Malformed, ArchiveRefused) as error:
             found.unreadable.append((one.path, error.message))
+    known = {path for path, digest in found.loose.items() if digest in found.enclosed}
+    found.papers = [path for path in found.papers if path not in known]
+    found.others += sorted(known)
     return found
 
 
-def _look(found: Gathered, file: ParcelFile, opened: BinaryIO) -> None:
+def _enclosed(file: ParcelFile) -> bytes:
+    """Return the digest of the document that an object encapsulates."""
+    with file.open() as opened:
+        whole = opened.read()
+    head = parse_preamble(whole)
+    return hashlib.sha256(document_in(parse(whole[head.dataset_offset :], head.transfer_syntax_uid))).digest()
+
+
+def _digest(prefix: bytes, opened: Readable) -> bytes:
+    digest = hashlib.sha256(prefix)
+    while chunk := opened.read(_CHUNK):
+        digest.update(chunk)
+    return digest.digest()
+
+
+def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
     prefix = opened.read(PREFIX_BYTES)
     folder = file.path.replace("\\", "/").rpartition("/")[0]
     kind = sniff(file.path, prefix)
@@ -95,17 +151,30 @@ def _look(found: Gathered, file: ParcelFile, opened: BinaryIO) -> None:
         directory = read_directory(prefix + opened.read(MAX_DIRECTORY_BYTES - len(prefix)))
         found.promises += promises.of_directory(directory, folder)
     elif kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
-        found.objects.append(read_object(file.path, file.size, opened, prefix))
-    elif kind_of(file.path, prefix) is not None:
+        read_one, header = _read(file.path, file.size, opened, prefix)
+        found.objects.append(read_one)
+        if is_guessed(header):
+            found.guessed.append(file.path)
+        if read_one.sop_class == ENCAPSULATED_PDF and not read_one.pixels and file.size <= MOST_WHOLE:
+            found.enclosed.add(_enclosed(file))
+    elif (paper := kind_of(file.path, prefix)) is not None:
         found.papers.append(file.path)
-    elif kind.kind is Kind.ATTACHMENT:
-        found.others.append(file.path)
+        if paper == "document":
+            found.loose[file.path] = _digest(prefix, opened)
     elif kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:
         found.unreadable.append((file.path, kind.text or "An archive within the parcel is not opened here."))
+    else:
+        found.left.append(LeftFile.of(file.path, kind, prefix))
+        if kind.kind is Kind.ATTACHMENT:
+            found.others.append(file.path)
 
 
-def read_object(path: str, size: int, opened: BinaryIO, prefix: bytes = b"") -> ArrivedObject:
+def read_object(path: str, size: int, opened: Readable, prefix: bytes = b"") -> ArrivedObject:
     """Return what an object tells, `prefix` having been read of it; raises `Malformed` for one that is cut off."""
+    return _read(path, size, opened, prefix)[0]
+
+
+def _read(path: str, size: int, opened: Readable, prefix: bytes) -> tuple[ArrivedObject, Header]:
     prefix += opened.read(WINDOWS[0] - len(prefix))
     head = parse_preamble(prefix)
     data, total = prefix[head.dataset_offset :], size - head.dataset_offset
@@ -121,8 +190,8 @@ def read_object(path: str, size: int, opened: BinaryIO, prefix: bytes = b"") -> 
     with suppress(Unidentified):  # what has no identity is told as such, and set aside
         survey(data, len(data), head.transfer_syntax_uid, total=total)
     if header.bulk is None or deflated:
-        return ArrivedObject.whole(data, header, file=path)
-    return _passing(path, header, header.bulk, data, opened, total)
+        return ArrivedObject.whole(data, header, file=path), header
+    return _passing(path, header, header.bulk, data, opened, total), header
 
 
 def _parsed(data: bytes, ts: str, total: int) -> Header:
@@ -130,7 +199,7 @@ def _parsed(data: bytes, ts: str, total: int) -> Header:
 
 
 def _passing(
-    path: str, header: Header, bulk: tuple[int, int, int], data: bytes, opened: BinaryIO, total: int
+    path: str, header: Header, bulk: tuple[int, int, int], data: bytes, opened: Readable, total: int
 ) -> ArrivedObject:
     """Let the rest of an object pass by its digests, and look at where it ends."""
     _, at, length = bulk

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from radrelay.errors import Misconfigured
-from radrelay.importer.errors import PortalUnreachable
-from radrelay.importer.judging import Judge, own_addresses, resolve
+from radrelay.importer.errors import AddressRefused, HostInside, PortalUnreachable
+from radrelay.importer.judging import Judge, Resolver, own_addresses, resolve
 from radrelay.importer.line import Limits, Proxy
 from radrelay.importer.outgoing import Allows, Outgoing
+from radrelay.importer.places import target_of
 from radrelay.network.web_service import trusting
 from radrelay.settings import ImporterSettings, Settings
 
@@ -33,11 +35,35 @@ def outgoing_of(settings: Settings, confirmed: Allows = nobody_confirmed) -> Out
 
     return Outgoing(
         lambda host: is_listed(host, importer.hosts) or confirmed(host),
-        Judge(resolve, own=lambda: _own(settings.web.address)),
+        judge_of(settings),
         context,
         limits_of(importer),
         proxy_of(importer),
     )
+
+
+def judge_of(settings: Settings, resolver: Resolver = resolve) -> Judge:
+    """Return what judges addresses here."""
+    return Judge(
+        resolver, own=lambda: _own(settings.web.address), own_name=urlsplit(settings.web.address or "").hostname or ""
+    )
+
+
+def require_confirmable(settings: Settings, host: str, resolver: Resolver = resolve) -> None:
+    """Raise `HostInside` for what is inside this house and so no portal, by its name or by where that leads.
+
+    A name that is not known just now, or that the proxy alone resolves, is judged once it is asked.
+    """
+    judge, importer = replace(judge_of(settings, resolver), loopback=settings.importer.trial), settings.importer
+    try:
+        target = target_of(f"https://{host}/")
+        judge.require_outside(target.host)
+        if importer.proxy is None or not importer.proxy_resolves:
+            judge.addresses(target.host, target.port)
+    except AddressRefused as error:
+        raise HostInside(host=host) from error
+    except PortalUnreachable:
+        return
 
 
 def is_listed(host: str, listed: Sequence[str]) -> bool:

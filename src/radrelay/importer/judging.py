@@ -21,6 +21,8 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 RESOLVED_S = 15.0
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+INSIDE_ENDINGS = ("localhost", "local", "internal", "lan", "home.arpa")
+"""Names below these, and names of one part, are of a house's own network (RFC 6761, 6762, 8375; ICANN: `internal`)."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _ISATAP = (0x00005EFE, 0x02005EFE)
@@ -38,14 +40,16 @@ _REFUSED = tuple(
 class Judge:
     """Judges addresses.
 
-    `own` are this installation's. `loopback` lets this machine pass, for trials and tests; `inside` lets a house's own
-    networks pass, for whoever tests a provider at the command line: never for what a page is given.
+    `own` are this installation's, `own_name` is under which people outside reach it. `loopback` lets this machine pass,
+    for trials and tests; `inside` lets a house's own networks pass, for whoever tests a provider at the command line:
+    never for what a page is given.
     """
 
     resolve: Resolver
     own: Callable[[], frozenset[str]] = frozenset
     loopback: bool = False
     inside: bool = False
+    own_name: str = ""
 
     def addresses(self, host: str, port: int) -> list[str]:
         """Return the addresses of a host, all judged; raises `AddressRefused`, `PortalUnreachable`."""
@@ -57,6 +61,19 @@ class Judge:
         for one in found:
             self._require(host, _plain(one), own)
         return found
+
+    def require_outside(self, host: str) -> None:
+        """Raise `AddressRefused` for what is inside as it is written; no name is resolved for it."""
+        literal = _literal(host)
+        if literal is not None:
+            self._require(host, literal, {_carried(ipaddress.ip_address(one)) for one in self.own()})
+            return
+        name = host.rstrip(".").lower()
+        if self.loopback and name in LOOPBACK_NAMES:
+            return
+        inside = "." not in name or any(name.endswith(f".{one}") for one in INSIDE_ENDINGS)
+        if name == self.own_name or (inside and not self.inside):
+            raise AddressRefused(f"{host} does not lead to a portal on the internet", host=host)
 
     def passes(self, address: str) -> bool:
         """Tell whether one address would pass."""

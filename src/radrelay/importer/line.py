@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from radrelay.errors import Misconfigured
 from radrelay.importer.errors import PortalStalled, PortalTrouble, PortalUnreachable, PortalUntrusted
+from radrelay.importer.watching import SLICE_S, look
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -88,11 +89,15 @@ class Place:
 
 
 class Pace:
-    """Says how long the next wait may be; raises `PortalStalled` when there is no time left."""
+    """Says how long the next wait may be; raises `PortalStalled` when there is no time left.
+
+    A download is `watched`: its waits end once it is not wanted any more. A small answer is soon over.
+    """
 
     def __init__(self, limits: Limits, host: str, *, answer: bool, clock: Clock = time.monotonic) -> None:
         self._limits, self._host, self._clock = limits, host, clock
-        now = clock()
+        self.watched = not answer
+        self._began = now = clock()
         self._end = now + (limits.answer_s if answer else limits.whole_s)
         self._until_head: float | None = now + (limits.answer_s if answer else limits.head_s)
         self._window_end, self._window_bytes = now + limits.window_s, 0
@@ -122,8 +127,12 @@ class Pace:
         self._window_end, self._window_bytes = self._clock() + self._limits.window_s, 0
 
     def stalled(self) -> None:
-        """Raise `PortalStalled`."""
-        raise PortalStalled(f"{self._host} took the request and then said too little for too long", host=self._host)
+        """Raise `PortalStalled`, with how long that was."""
+        now, limits = self._clock(), self._limits
+        trouble = PortalStalled(f"{self._host} took the request and then said too little for too long", host=self._host)
+        in_body = limits.window_s if now >= self._window_end else limits.idle_s
+        trouble.silent_s = in_body if self._until_head is None else now - self._began
+        raise trouble
 
 
 class Line:
@@ -167,22 +176,27 @@ class _Reading(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read what is there, at most the buffer's size."""
-        self._socket.settimeout(self._pace.wait_s())
-        try:
-            count = self._socket.recv_into(buffer)
-        except TimeoutError:
-            self._pace.stalled()
-            raise
-        self._pace.came(count)
-        return count
+        until = time.monotonic() + self._pace.wait_s()
+        while True:
+            left = max(until - time.monotonic(), 0.001)
+            self._socket.settimeout(min(left, SLICE_S) if self._pace.watched else left)
+            try:
+                count = self._socket.recv_into(buffer)
+            except TimeoutError:
+                if time.monotonic() >= until:
+                    self._pace.stalled()
+                    raise
+                look()
+                continue
+            self._pace.came(count)
+            return count
 
 
 def connect(
     place: Place, context: Callable[[], ssl.SSLContext], limits: Limits, pace: Pace, proxy: Proxy | None
 ) -> Line:
     """Return a line to a place; raises `PortalUnreachable`, `PortalUntrusted`, `PortalStalled`."""
-    through = None if place.addresses and _local(place.addresses[0]) else proxy
-    made = _reached(place, limits, pace, through)
+    made = reach(place, limits, pace, proxy)
     if not place.secure:
         return Line(made, pace)
     try:
@@ -200,6 +214,11 @@ def connect(
         made.close()
         raise
     return Line(wrapped, pace)
+
+
+def reach(place: Place, limits: Limits, pace: Pace, proxy: Proxy | None) -> socket.socket:
+    """Return a socket to a place, on which nothing is spoken yet; raises `PortalUnreachable`, `PortalStalled`."""
+    return _reached(place, limits, pace, None if place.addresses and _local(place.addresses[0]) else proxy)
 
 
 def speak(line: Line, host: str, method: str, target: str, headers: dict[str, str], body: bytes | None) -> HTTPResponse:

@@ -28,14 +28,13 @@ _NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A local patient as one place tells of them; `order` names an import order there, as that place knows it.
+    """A local patient as one place tells of them.
 
     A place that names no issuer means the house's own, which is filled in before.
     """
 
     origin: Origin
     person: Person
-    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +104,22 @@ def _by_patient(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
 def _compared(arrived: ArrivedPerson, entered: date | None, told: Sequence[Candidate]) -> Compared:
     people = [one.person for one in told]
     local = max(people, key=lambda one: one.said)
-    rows = (
+    rows = _rows(arrived, entered, people, local)
+    at_odds = any(_at_odds(one, other) for one in people for other in people)
+    fit = _fit(rows, local, at_odds=at_odds)
+    if fit == "not" and at_odds:  # by what one place tells they may be it: nobody knows which of them is right
+        alone = (_fit(_rows(arrived, entered, [one], one), one, at_odds=False) for one in people)
+        fit = "not" if all(one == "not" for one in alone) else "perhaps"
+    return Compared(local, tuple(told), rows, fit, at_odds)
+
+
+def _rows(arrived: ArrivedPerson, entered: date | None, people: Sequence[Person], local: Person) -> tuple[Row, ...]:
+    return (
         _name(arrived, people),
         _birth_date(arrived, entered, people),
         _sex(arrived, people),
         _patient_id(arrived.person, local),
     )
-    at_odds = any(_at_odds(one, other) for one in people for other in people)
-    return Compared(local, tuple(told), rows, _fit(rows, local, at_odds=at_odds), at_odds)
 
 
 def _fit(rows: Sequence[Row], local: Person, *, at_odds: bool) -> Fit:

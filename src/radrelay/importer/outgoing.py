@@ -18,13 +18,7 @@ from typing import Any
 
 from radrelay import IMPLEMENTATION_VERSION_NAME
 from radrelay.importer.cookies import Cookies
-from radrelay.importer.errors import (
-    HostNotAllowed,
-    ParcelTooLarge,
-    PortalBrokeOff,
-    PortalUnclear,
-    TooManyRedirects,
-)
+from radrelay.importer.errors import HostNotAllowed, ParcelTooLarge, PortalBrokeOff, PortalUnclear, TooManyRedirects
 from radrelay.importer.judging import Judge
 from radrelay.importer.line import Limits, Pace, Place, Proxy, connect, speak
 from radrelay.importer.places import Target, next_of, target_of
@@ -97,9 +91,13 @@ class Outgoing:
         return Session(self)
 
     def target(self, url: str) -> Target:
-        """Return what an address leads to, if it may be asked; raises `AddressRefused`, `HostNotAllowed`."""
+        """Return what an address leads to, if it may be asked; raises `AddressRefused`, `HostNotAllowed`.
+
+        What is inside is nothing that an administrator could confirm, and is refused before that is asked.
+        """
         target = target_of(url, clear_loopback=self.judge.loopback)
         if not self.allows(target.name):
+            self.judge.require_outside(target.host)
             raise HostNotAllowed(
                 f"{target.name} is not allowed yet; an administrator confirms it once", host=target.name
             )
@@ -117,7 +115,14 @@ class Session:
 
     def __init__(self, outgoing: Outgoing) -> None:
         self.outgoing = outgoing
+        self.spoken = 0
+        """How many requests have left this machine, as far as anybody can tell; redirects count."""
         self._cookies = Cookies()
+
+    @property
+    def cookies(self) -> Cookies:
+        """Return the cookies of this errand."""
+        return self._cookies
 
     def ask(self, request: Request) -> Reply:
         """Return the answer, read whole; raises `PortalTrouble`. Its status is the caller's to judge."""
@@ -148,9 +153,16 @@ class Session:
                 method, body = "GET", None
             if body is not None and led.origin != origin:
                 words = f"{target.name} sends answers on to {led.name}; they were kept back"
-                raise HostNotAllowed(words, host=led.name)
-            target = self.outgoing.target(led.url)
+                raise HostNotAllowed(words, host=led.name, led_by=target.name)
+            target = self._sent_on(target, led)
         raise TooManyRedirects(host=target.name)
+
+    def _sent_on(self, target: Target, led: Target) -> Target:
+        """Return where a redirect leads, if it may be asked; raises `HostNotAllowed`, with who leads there."""
+        try:
+            return self.outgoing.target(led.url)
+        except HostNotAllowed as error:
+            raise HostNotAllowed(error.message, **error.facts, led_by=target.name) from None
 
     @contextmanager
     def _exchange(
@@ -164,6 +176,7 @@ class Session:
             "Connection": "close", **headers,
         }  # fmt: skip
         try:
+            self.spoken += 1
             with _breaking(target):
                 reply = speak(line, target.host, method, target.path, sent, body)
                 pace.head_is_here()

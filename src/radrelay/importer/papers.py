@@ -1,8 +1,8 @@
 """Documents and pictures that came beside a study: whose they are, and as DICOM objects in a series of their own.
 
 In: a PDF or a picture with its path in the parcel, and the study that it joins, reconciled already. Out: Encapsulated
-PDF (PS3.3 A.45.1) or Secondary Captures (A.8). UIDs, numbers and dates follow from the study, the file's name and its
-bytes alone, so that the same paper becomes the same object however often it comes. Other files stay attachments.
+PDF (PS3.3 A.45.1) or Secondary Captures (A.8). UIDs follow from the study and the file's bytes alone, so that the same
+paper becomes the same object however often it comes, and under whatever name. Other files stay attachments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from datetime import date, datetime, time
 from typing import Literal
 
 from radrelay.dicom.elements import Buffer
-from radrelay.dicom.encapsulate import NotADocument, Placing, StudyContext, pdf_file, picture_files
+from radrelay.dicom.encapsulate import (
+    NotADocument,
+    Placing,
+    StudyContext,
+    pdf_around,
+    pdf_file,
+    picture_files,
+    require_pdf,
+)
 from radrelay.dicom.writing import derived_uid
 from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.folding import compare
@@ -55,17 +63,40 @@ def paper_files(name: str, content: Buffer, study: StudyContext) -> list[bytes]:
     kind = kind_of(name, bytes(memoryview(content)[:PREFIX_BYTES]))
     if kind is None:
         raise NotADocument("Only PDFs and pictures are made into DICOM objects.")
+    placing = _placing(kind, name, hashlib.sha256(content).hexdigest(), study)
+    return [pdf_file(content, study, placing)] if kind == "document" else picture_files(content, study, placing)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """A document's data set without the document: its UID, and what stands before and after the file's bytes."""
+
+    sop_uid: str
+    before: bytes
+    after: bytes
+
+
+def document_around(name: str, head: bytes, size: int, sha256: str, study: StudyContext) -> Around:
+    """Return what `paper_files` puts around a document, which is told by its beginning, size and SHA-256 alone.
+
+    Raises `NotADocument`, `TooLarge`.
+    """
+    require_pdf(head)
+    placing = _placing("document", name, sha256, study)
+    return Around(placing.sop_uid, *pdf_around(size, study, placing))
+
+
+def _placing(kind: Kind, name: str, sha256: str, study: StudyContext) -> Placing:
     leaf = name.replace("\\", "/").rpartition("/")[2]
     said = _NUMBER.search(leaf.rpartition(".")[0])
-    placing = Placing(
+    return Placing(
         made_at=datetime.combine(study.study_date or _UNDATED, study.study_time or time()),
         series_uid=derived_uid("papers", kind, study.study_uid),
-        sop_uid=derived_uid("paper", study.study_uid, leaf, hashlib.sha256(content).hexdigest()),
+        sop_uid=derived_uid("paper", study.study_uid, sha256),
         series_number=SERIES_NUMBERS[kind],
         instance_number=int(said[1]) if said else 1,
         title=leaf[:64],
     )
-    return [pdf_file(content, study, placing)] if kind == "document" else picture_files(content, study, placing)
 
 
 def place_of(path: str, people: Sequence[ArrivedPerson], documents: Iterable[tuple[str, XdmDocument]] = ()) -> Place:

@@ -3,25 +3,25 @@
 In: objects as they arrived. Out: for each person their studies. Two objects are of one person if their IDs are of one
 issuer and the same, or name and birth date are, and nothing contradicts; within a study the name is enough. A study
 whose objects contradict each other comes out in parts, each under its own person and marked `mixed`. The outcome does
-not depend on the order of the files.
+not depend on the order of the files. Only what shares an ID, or birth date and name, is compared at all, and so much of
+it: beyond that nobody is made one with another.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
 
 from radrelay.errors import TooLarge
 from radrelay.importer.arrived import SEXES, ArrivedObject, Person
-from radrelay.importer.folding import compare
+from radrelay.importer.folding import compare, same_keys
 
 MOST_NAMINGS = 1000
-"""Each is compared with each; nobody's parcel of a few patients has as many, studies counted."""
-
-_One = TypeVar("_One")
+"""Nobody's parcel of a few patients names people in as many ways, studies counted."""
+MOST_COMPARED = 5000
+"""So many pairs of names are compared. Long ones take two milliseconds each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +81,29 @@ def part(objects: Iterable[ArrivedObject]) -> tuple[ArrivedPerson, ...]:
     namings = {(study_uid, one.person) for study_uid, some in of_study.items() for one in some}
     if len(namings) > MOST_NAMINGS:
         raise TooLarge(f"The parcel names people in more than {MOST_NAMINGS} ways.")
-    studies = [study for uid, some in sorted(of_study.items()) for study in _parts_of(uid, some)]
+    comparing = _Comparing()
+    studies = [study for uid, some in sorted(of_study.items()) for study in _parts_of(uid, some, comparing)]
     studies.sort(key=lambda one: (*_fullest_first(one.people[0]), one.study_uid))
-    found = _gathered(studies, _of_one_person)
-    return tuple(_person(some) for some in found)
+    return tuple(_person(some) for some in _by_person(studies, comparing))
+
+
+def as_parted(numbered: Iterable[tuple[int, ArrivedObject]]) -> dict[int, ArrivedPerson]:
+    """Return people as they were parted before, by their numbers; nothing is compared again."""
+    of_person: dict[int, dict[str, list[ArrivedObject]]] = {}
+    for number, one in numbered:
+        of_person.setdefault(number, {}).setdefault(one.study_uid, []).append(one)
+    parts = Counter(study_uid for studies in of_person.values() for study_uid in studies)
+    return {
+        number: _person([_study(uid, some, mixed=parts[uid] > 1) for uid, some in studies.items()])
+        for number, studies in sorted(of_person.items())
+    }
 
 
 def agree(one: Person, other: Person, *, in_one_study: bool = False) -> bool:
     """Say whether two namings are of one person beyond doubt."""
-    by_id = _ids(one, other)
-    if by_id is False or contradict(one, other):
+    if _excluded(one, other):
         return False
+    by_id = _ids(one, other)
     names = compare(one.name, other.name)
     if names.degree == "other":
         return False
@@ -109,6 +121,11 @@ def contradict(one: Person, other: Person) -> bool:
     return born or (one.sex != other.sex and {one.sex, other.sex} == set(SEXES))
 
 
+def _excluded(one: Person, other: Person) -> bool:
+    """Say whether two namings are of two people whatever their names are."""
+    return _ids(one, other) is False or contradict(one, other)
+
+
 def _ids(one: Person, other: Person) -> bool | None:
     """Return whether two IDs are one; none where either says nothing."""
     if not one.patient_id or not other.patient_id:
@@ -117,36 +134,90 @@ def _ids(one: Person, other: Person) -> bool | None:
     return one.patient_id == other.patient_id and issuers
 
 
-def _parts_of(study_uid: str, objects: Sequence[ArrivedObject]) -> list[ArrivedStudy]:
-    people = sorted({one.person for one in objects}, key=_fullest_first)
-    groups = _gathered(people, lambda one, other: agree(one, other, in_one_study=True))
-    return [
-        ArrivedStudy(
-            study_uid,
-            tuple(group),
-            tuple(sorted((one for one in objects if one.person in group), key=lambda one: (one.file, one.sop_uid))),
-            mixed=len(groups) > 1,
-        )
-        for group in groups
-    ]
+@dataclass(slots=True)
+class _Comparing:
+    """Compares namings, each pair once, and no more than `left`; `over` once something was not compared."""
+
+    left: int = MOST_COMPARED
+    over: bool = False
+    known: dict[tuple[Person, Person, bool], bool] = field(default_factory=dict)
+
+    def all_agree(self, some: Collection[Person], others: Collection[Person], *, in_one_study: bool = False) -> bool:
+        """Say whether each of some agrees with each of others; not so far as nobody has compared them."""
+        return all(self._agree(one, other, in_one_study=in_one_study) for one in some for other in others)
+
+    def _agree(self, one: Person, other: Person, *, in_one_study: bool) -> bool:
+        if _excluded(one, other):
+            return False
+        key = one, other, in_one_study
+        if key not in self.known:
+            if not self.left:
+                self.over = True
+                return False
+            self.left -= 1
+            self.known[key] = agree(one, other, in_one_study=in_one_study)
+        return self.known[key]
 
 
-def _of_one_person(one: ArrivedStudy, other: ArrivedStudy) -> bool:
-    if one.study_uid == other.study_uid:
-        return False  # they were parted
-    return all(agree(mine, theirs) for mine in one.people for theirs in other.people)
+@dataclass(slots=True)
+class _Group:
+    """Studies that are one person's so far, all their namings, and their UIDs."""
+
+    studies: list[ArrivedStudy] = field(default_factory=list)
+    people: dict[Person, None] = field(default_factory=dict)
+    uids: set[str] = field(default_factory=set)
+
+    def add(self, study: ArrivedStudy) -> None:
+        self.studies.append(study)
+        self.people.update(dict.fromkeys(study.people))
+        self.uids.add(study.study_uid)
 
 
-def _gathered(ones: Sequence[_One], fit: Callable[[_One, _One], bool]) -> list[list[_One]]:
-    """Return groups within which all fit; what fits into several is in none of them."""
-    groups: list[list[_One]] = []
-    for one in ones:
-        fits = [group for group in groups if all(fit(one, other) for other in group)]
-        if len(fits) == 1:
-            fits[0].append(one)
+def _parts_of(study_uid: str, objects: Sequence[ArrivedObject], comparing: _Comparing) -> list[ArrivedStudy]:
+    """Return a study's parts: groups of namings that all agree; what fits into several is in none of them."""
+    groups: list[list[Person]] = []
+    for person in sorted({one.person for one in objects}, key=_fullest_first):
+        fits = [group for group in groups if comparing.all_agree((person,), group, in_one_study=True)]
+        if len(fits) == 1 and not comparing.over:
+            fits[0].append(person)
         else:
-            groups.append([one])
-    return groups
+            groups.append([person])
+    at = {person: number for number, group in enumerate(groups) for person in group}
+    parts: dict[int, list[ArrivedObject]] = {number: [] for number in range(len(groups))}
+    for one in objects:
+        parts[at[one.person]].append(one)
+    return [_study(study_uid, some, mixed=len(groups) > 1) for some in parts.values()]
+
+
+def _by_person(studies: Iterable[ArrivedStudy], comparing: _Comparing) -> Iterator[list[ArrivedStudy]]:
+    """Yield the studies of each person, likewise; parts of one study are never joined again."""
+    groups: list[_Group] = []
+    near: dict[Hashable, list[_Group]] = {}
+    for study in studies:
+        keys = tuple(_near(study.people[0]))
+        met = {id(group): group for key in keys for group in near.get(key, ())}.values()
+        fits = [one for one in met if study.study_uid not in one.uids and comparing.all_agree(study.people, one.people)]
+        group = fits[0] if len(fits) == 1 and not comparing.over else _Group()
+        if not group.studies:
+            groups.append(group)
+            for key in keys:
+                near.setdefault(key, []).append(group)
+        group.add(study)
+    return (one.studies for one in groups)
+
+
+def _near(person: Person) -> Iterator[Hashable]:
+    """Yield what two namings share one of, at least, that are of one person in different studies."""
+    if person.patient_id:
+        yield person.patient_id
+    if person.birth_date is not None:
+        yield from ((person.birth_date, key) for key in same_keys(person.name))
+
+
+def _study(study_uid: str, objects: Iterable[ArrivedObject], *, mixed: bool) -> ArrivedStudy:
+    ordered = tuple(sorted(objects, key=lambda one: (one.file, one.sop_uid)))
+    people = sorted({one.person for one in ordered}, key=_fullest_first)
+    return ArrivedStudy(study_uid, tuple(people), ordered, mixed=mixed)
 
 
 def _person(studies: Sequence[ArrivedStudy]) -> ArrivedPerson:

@@ -17,14 +17,16 @@ from radrelay.importer.arrived import NOBODY, Person
 from radrelay.importer.xdm import XdmDocument
 
 _METADATA = re.compile(r"(?:^|/)ihe_xdm/[^/]+/metadata\.xml$")
-PromisedBy = Literal["list", "dicomdir", "xdm"]
+PromisedBy = Literal["list", "unreached", "dicomdir", "xdm"]
+MOST_UNREACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What one source promises of one study (or of none in particular): how many files, which objects, which files.
 
-    A list tells numbers alone (`files`), which may count documents, too.
+    A list tells numbers alone (`files`), which may count documents, too. What it names without a way to fetch it is
+    promised by `unreached`, under `paths` that no file has; `names` say what that is called.
     """
 
     by: PromisedBy
@@ -33,6 +35,7 @@ class Promise:
     sop_uids: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
     person: Person = NOBODY
+    names: tuple[str, ...] = ()
 
 
 class Listed(Protocol):
@@ -48,16 +51,32 @@ class Listed(Protocol):
     def birth_date(self) -> date | None: ...  # noqa: D102  # as DLX has it
     @property
     def sex(self) -> str: ...  # noqa: D102  # as DLX has it
+    @property
+    def description(self) -> str: ...  # noqa: D102  # as DLX has it
+    @property
+    def reachable(self) -> bool: ...  # noqa: D102  # whether it can be fetched
 
 
 def of_list(items: Iterable[Listed]) -> tuple[Promise, ...]:
     """Return what a portal's list promises, a promise for each thing on it; one study may come in several."""
     found: dict[tuple[str, Person], int | None] = {}
+    unreached: dict[tuple[str, Person], tuple[int, tuple[str, ...]]] = {}
     for one in items:
         key = one.study_uid, Person(one.patient_name, birth_date=one.birth_date, sex=one.sex.upper()[:1])
+        if not one.reachable:
+            files, names = unreached.get(key, (0, ()))
+            unreached[key] = files + (one.files or 1), (*names, *([one.description] if one.description else []))
+            continue
         before = found.get(key, 0)
         found[key] = None if before is None or one.files is None else before + one.files
-    return tuple(Promise("list", study_uid, files, person=person) for (study_uid, person), files in found.items())
+    listed = [Promise("list", study_uid, files, person=person) for (study_uid, person), files in found.items()]
+    return (*listed, *(_unreached(*key, *told) for key, told in unreached.items()))
+
+
+def _unreached(study_uid: str, person: Person, files: int, names: tuple[str, ...]) -> Promise:
+    """Return the promise of what cannot be fetched: so many files that are under no path."""
+    paths = frozenset(f"//{number}" for number in range(min(files, MOST_UNREACHED)))
+    return Promise("unreached", study_uid, files, paths=paths, person=person, names=tuple(dict.fromkeys(names)))
 
 
 def of_directory(files: Iterable[DiscFile], folder: str = "") -> tuple[Promise, ...]:
@@ -105,6 +124,14 @@ def metadata(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def plain_path(path: str) -> str:
-    """Return a path as file IDs have it: some systems show them in lower case, or with a dot or a version."""
-    parts = [one for one in path.replace("\\", "/").lower().split("/") if one not in ("", ".")]
+    """Return a path as file IDs have it: some systems show them in lower case, or with a dot or a version.
+
+    URIs of an XDM may lead up (`../DATA/1.pdf`); above the parcel there is nothing.
+    """
+    parts: list[str] = []
+    for one in path.replace("\\", "/").lower().split("/"):
+        if one == "..":
+            parts = parts[:-1]
+        elif one not in ("", "."):
+            parts.append(one)
     return "/".join(parts).removesuffix(";1").removesuffix(".")

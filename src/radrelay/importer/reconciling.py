@@ -5,7 +5,7 @@ name, patient ID, issuer and its qualifiers, birth date and sex of the local pat
 and the request attributes only of an order (else a foreign accession number is blanked, for it may collide). The old ID
 goes to Other Patient IDs (0010,1002), all that was replaced to Original Attributes (0400,0561; PS3.3 C.12.1.1.9), and
 (0008,0015) says when. All else stays byte for byte, but for texts where the character set is widened. It is written by
-`radrelay.dicom.reidentify`; `importer.undoing` takes it back.
+`radrelay.dicom.reidentify`.
 """
 
 from __future__ import annotations
@@ -99,11 +99,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an object is to become. `keep_accession`: its number was issued here."""
+    """What an object is to become."""
 
     patient: LocalPatient
     order: Order | None = None
-    keep_accession: bool = False
 
 
 def reconcile(data_set: Buffer, ts: str, wanted: Wanted, source: str, at: datetime) -> tuple[bytes, str] | None:
@@ -146,7 +145,7 @@ def _values(header: Header, wanted: Wanted) -> dict[int, str]:
     said |= {tag: text for tag, text in ((BIRTH_DATE, patient.birth_date), (SEX, patient.sex)) if text}
     if order is not None:
         said |= {ACCESSION: order.accession} | ({STUDY_ID: order.study_id} if order.study_id else {})
-    elif not wanted.keep_accession and header.text(ACCESSION):
+    elif header.text(ACCESSION):
         said[ACCESSION] = ""
     _require(said, patient)
     return {tag: text for tag, text in said.items() if header.text(tag) != text}
@@ -204,7 +203,7 @@ def _sequences(header: Header, wanted: Wanted) -> _Sequences:
         whole[ISSUER] = ()  # the old issuer did not issue the new ID
     if order is not None:
         whole |= {ACCESSION_ISSUER: order.accession_authority.texts, REQUEST: order.request}
-    elif not wanted.keep_accession and header.text(ACCESSION):
+    elif header.text(ACCESSION):
         whole[ACCESSION_ISSUER] = ()
     return _Sequences({tag: one for tag, one in whole.items() if not _says(header, tag, one)}, _old_id(header, patient))
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["object", "attachment", "archive", "finding", "end"]
+Kind = Literal["object", "attachment", "archive", "finding", "end", "raw"]
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -20,7 +20,8 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
 
     `joins` is the holding that something of our own making belongs to: it comes in while that lives, or not at all.
     `corrects` is the version that it was written of with corrected attributes, up to that `correction` of its study.
-    `aliased` says that its identity was settled: it is under an alias now, or no more.
+    `aliased` says that its identity was settled: it is under an alias now, or no more. `raw` says that its files are
+    kept as they came: what is in them is checked by a person before any of it is filed.
     """
 
     organisation_id: uuid.UUID
@@ -37,13 +38,15 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     corrects: uuid.UUID | None = None
     correction: int = 0
     aliased: bool = False
+    raw: bool = False
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """One landed thing.
 
     `kind` is object (a data set without file meta), attachment, archive (still to be unpacked), finding
-    (a file that was not kept, and why; no payload) or end (no more of this parcel or archive follows).
+    (a file that was not kept, and why; no payload), raw (a file that is kept as it came, to be checked) or end (no more
+    of this parcel or archive follows).
     `size` and `sha256` are of the payload, `file_size` of the file as sent. `flaw` says why an object cannot be
     indexed; it goes to the quarantine. `item_id` names a member of an archive the same way on every attempt to
     unpack it, and `archive_id` the archive's record that an `end` closes; `code` is a finding's, says why that archive

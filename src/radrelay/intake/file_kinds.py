@@ -166,6 +166,15 @@ def sniff(name: str, prefix: bytes) -> FileKind:  # noqa: PLR0911 — one return
     return _text_kind(suffix, prefix)
 
 
+def is_pdf(prefix: bytes) -> bool:
+    """Say whether a PDF begins within the first KiB, as readers take it: after a line break, a mark, a printer's words.
+
+    Pages and data that only quote one begin otherwise. A DICOM object that encapsulates one has to be told before.
+    """
+    before, found, _ = prefix[:1024].partition(b"%PDF-")
+    return bool(found) and not before.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<", b"{", b"["))
+
+
 def _is_system_file(path: PurePosixPath, leaf: str) -> bool:
     return leaf in _SYSTEM_NAMES or leaf.startswith("._") or "__MACOSX" in path.parts
 
@@ -209,6 +218,8 @@ def _text_kind(suffix: str, prefix: bytes) -> FileKind:  # noqa: PLR0911 — as 
         (b"<!doctype", b"<html", b"<script", b"<?xml", b"<svg", b"<head", b"<body")
     ):
         return WEB_PAGE
+    if is_pdf(prefix) and suffix not in _TEXT_SUFFIXES:
+        return FileKind(Kind.ATTACHMENT, "application/pdf")
     if suffix in _DICOM_SUFFIXES:
         return NOT_DICOM
     if suffix in _TEXT_SUFFIXES and prefix.startswith((b"\xff\xfe", b"\xfe\xff")):

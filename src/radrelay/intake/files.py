@@ -30,7 +30,7 @@ MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 HEAD_BYTES = 64 << 10
 NAME_LIMIT = 1024
 
-Outcome = Literal["object", "quarantine", "archive", "attachment", "directory", "skipped"]
+Outcome = Literal["object", "quarantine", "archive", "attachment", "directory", "skipped", "raw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class FileLander:
         """
         name = clean_text(name)[:NAME_LIMIT]
         stream = _Counted(chunks)
+        if self._origin.raw:
+            return self._land_raw(name, stream, item_id, wait=wait)
         prefix = stream.peek(file_kinds.PREFIX_BYTES)
         kind = file_kinds.sniff(name, prefix)
         if kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
@@ -79,6 +81,14 @@ class FileLander:
         if kind.kind is Kind.ARCHIVE and self._open_archive is not None:
             return LandedFile("archive", name, self._open_archive(name, iter(stream)), kind.media_type)
         return self._land_as_is(name, stream, kind, item_id, wait=wait)
+
+    def _land_raw(self, name: str, stream: _Counted, item_id: uuid.UUID | None, *, wait: bool) -> LandedFile:
+        """Land a file that is kept as it came, whatever it is."""
+        media_type = file_kinds.sniff(name, stream.peek(file_kinds.PREFIX_BYTES)).media_type
+        self._writer.begin("", "", "")
+        self._fill(stream)
+        landed = self._writer.finish_as("raw", FileFacts(name, stream.count, media_type, item_id), wait=wait)
+        return LandedFile("raw", name, stream.count, media_type, landed)
 
     def _land_as_is(
         self, name: str, stream: _Counted, kind: FileKind, item_id: uuid.UUID | None, *, wait: bool

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from radrelay.archive.kept_keys import Copy, keep_copies
 from radrelay.intake.models import OpenArchive, Quarantined
 from radrelay.intake.open_archives import lose_archive
+from radrelay.intake.raw_files import lose_raw
 
 
 def lose(
@@ -30,6 +31,7 @@ def lose(
     archives = session.scalars(sa.select(OpenArchive).where(OpenArchive.id.in_(record_ids))).all()
     copies = [Copy(row.record_id, row.organisation_id, row.parcel_id, row.id) for row in aside]
     copies += [Copy(row.id, row.organisation_id, row.parcel_id, None) for row in archives]
+    copies += lose_raw(session, record_ids)
     unique = {copy.record_id: copy for copy in copies if copy.record_id in copied}
     keep_copies(session, list(unique.values()), until)
     for row in aside:

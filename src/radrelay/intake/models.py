@@ -82,6 +82,23 @@ class ParcelFinding(Owned, Base):
     sop_uid: Mapped[str] = mapped_column(String(64), default="")  # of what a disc's directory names
 
 
+class RawFile(Owned, Base):
+    """A file that is kept as it came until a person has checked what is in it; its id is its landing record's.
+
+    `parcel_id` is the parcel's that it came in; `ends_at` is when it goes, whatever has become of it.
+    """
+
+    __tablename__ = "raw_file"
+    __table_args__ = (Index("ix_raw_file_parcel", "parcel_id"), Index("ix_raw_file_ends", "ends_at"))
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    parcel_id: Mapped[uuid.UUID] = mapped_column(Id)
+    file_name: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class ParcelItem(Base):
     """A member of an archive that is indexed, so that unpacking again after a crash adds nothing."""
 

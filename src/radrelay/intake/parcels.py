@@ -20,7 +20,7 @@ from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ParcelUnknown
 from radrelay.intake.landing import Landing
 from radrelay.intake.models import OpenArchive, Parcel, ParcelFinding, ParcelItem, ParcelStudy
-from radrelay.intake.sources import SourceView, get_source
+from radrelay.intake.sources import PORTAL, SourceView, get_source
 from radrelay.intake.tally import finish_parcel
 from radrelay.storage.database import Database, DatabaseUnavailable
 from radrelay.storage.ids import new_id
@@ -152,8 +152,8 @@ class Parcels:
     def recent(
         self, organisation_id: uuid.UUID, limit: int = 100, account_id: uuid.UUID | None = None
     ) -> list[ParcelView]:
-        """Return the newest parcels first, of one account if given."""
-        query = sa.select(Parcel).where(Parcel.organisation_id == organisation_id)
+        """Return the newest parcels first, of one account if given; imports have a page of their own."""
+        query = sa.select(Parcel).where(Parcel.organisation_id == organisation_id, Parcel.kind != PORTAL)
         if account_id is not None:
             query = query.where(Parcel.account_id == account_id)
         with self._database.read() as session:

@@ -247,7 +247,7 @@ class Quarantine:
     def delete(self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> None:
         """Delete the object, in the caller's transaction; its bytes are unreadable soon after."""
         lock_archive(session)
-        self._remove(session, [_row(session, organisation_id, row_id)], "deleted")
+        remove(session, [_row(session, organisation_id, row_id)], "deleted", self._clock.now())
 
     def expire(self, limit: int = 500) -> int:
         """Delete what has been kept aside long enough, and what was received of instances that are gone."""
@@ -263,19 +263,20 @@ class Quarantine:
             )
             query = query.where(sa.not_(access.kept_aside(Quarantined)))
             rows = session.scalars(query.limit(limit)).all()
-            self._remove(session, rows, "expired")
+            remove(session, rows, "expired", self._clock.now())
             return len(rows)
 
-    def _remove(self, session: Session, rows: Sequence[Quarantined], reason: str) -> None:
-        now = self._clock.now()
-        for row in rows:
-            discard_records(session, row.organisation_id, [row.record_id], now)
-            bury(session, row.organisation_id, "quarantine", [row.id], now, reason)
-            if row.code == UNPACK_FAILED:  # in a backup it may still be open
-                bury(session, row.organisation_id, "parcel", [row.record_id], now, reason)
-            if row.parcel_id is not None:
-                destroy_kept(session, {row.parcel_id: [row.id]}, now)
-            session.delete(row)
+
+def remove(session: Session, rows: Sequence[Quarantined], reason: str, now: datetime) -> None:
+    """Delete what is kept aside, in the caller's transaction with the archive locked; bytes are unreadable soon."""
+    for row in rows:
+        discard_records(session, row.organisation_id, [row.record_id], now)
+        bury(session, row.organisation_id, "quarantine", [row.id], now, reason)
+        if row.code == UNPACK_FAILED:  # in a backup it may still be open
+            bury(session, row.organisation_id, "parcel", [row.record_id], now, reason)
+        if row.parcel_id is not None:
+            destroy_kept(session, {row.parcel_id: [row.id]}, now)
+        session.delete(row)
 
 
 def _waits_again(row: Quarantined, item: Examined, source: Source) -> bool:

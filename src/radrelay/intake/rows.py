@@ -25,8 +25,9 @@ from radrelay.intake.discs import MISSING, REFERENCE
 from radrelay.intake.diversion import AWAITS_RELEASE, Diversion
 from radrelay.intake.envelope import Origin
 from radrelay.intake.examine import Examined
-from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
+from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined, RawFile
 from radrelay.intake.open_archives import end_archive, open_archive
+from radrelay.intake.raw_files import raw_row
 from radrelay.intake.tally import Tally
 from radrelay.settings import Settings
 from radrelay.storage.ids import new_id
@@ -44,6 +45,7 @@ class _Rows:
     attachments: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
     items: list[Row] = field(default_factory=list)
+    raw: list[Row] = field(default_factory=list)
 
 
 class BatchWriter:
@@ -101,6 +103,10 @@ class BatchWriter:
         source = terms.get(origin.source_id)
         if envelope.kind == "finding":
             self._add_finding(item, rows, tally)
+        elif envelope.kind == "raw":
+            rows.records.append(record_row(item))
+            rows.raw.append(raw_row(item.location.record_id, envelope, source, self._settings.importer.keep_raw_s))
+            tally.received(envelope)
         elif envelope.kind == "archive":
             self._open_archive(session, item, source, rows, tally, now)
         elif item.code or source is None or (envelope.kind == "object" and item.attributes is None):
@@ -363,6 +369,7 @@ def _insert(session: Session, rows: _Rows) -> None:
         (Attachment, rows.attachments),
         (ParcelFinding, rows.findings),
         (ParcelItem, rows.items),
+        (RawFile, rows.raw),
     ):
         if found:
             session.execute(sa.insert(model), found)

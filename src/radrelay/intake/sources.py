@@ -37,12 +37,15 @@ from radrelay.storage.node import node_id
 
 log = structlog.get_logger(__name__)
 
-KINDS = ("dicom", "stow", "upload", "import", "folder")
+KINDS = ("dicom", "stow", "upload", "import", "folder", "portal")
 PUSHED = ("dicom", "stow")
 POLICIES = ("quarantine", "supersede", "keep-both")
 SHORTEST_SPAN_S = 60
 REFRESH_S = 5.0
 LONGEST_SLOWING_S = 0.5
+PORTAL = "portal"
+LONGEST_PORTAL_S = 168 * 3600
+"""What was fetched from another institution's portal is kept no longer, filed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def ensure_organisation_defaults(
 ) -> None:  # fmt: skip
     """Make the default sources of an organisation that has none yet."""
     if not any(source.kind != "folder" for source in list_sources(session, organisation_id)):
-        for name, kind in (("DICOM", "dicom"), ("STOW-RS", "stow"), ("Upload", "upload"), ("Import", "import")):
+        for name, kind in (("DICOM", "dicom"), ("STOW-RS", "stow"), ("Upload", "upload"), ("Import", "import"),
+                           ("Portals", PORTAL)):  # fmt: skip
             add_source(session, organisation_id, default_spec(name, kind, settings), now)
 
 
@@ -134,6 +138,8 @@ def default_spec(name: str, kind: str, settings: Settings, folder: str | None = 
     """Return a source of `kind` with the retention that the settings give to its like."""
     retention = settings.retention
     retention_s = retention.pushed_s if kind in PUSHED else retention.uploaded_s
+    if kind == PORTAL:
+        retention_s = min(retention_s or LONGEST_PORTAL_S, LONGEST_PORTAL_S)
     return SourceSpec(name, kind, folder=folder, retention_s=retention_s, quiet_s=max(1, round(retention.quiet_s)))
 
 
@@ -263,6 +269,8 @@ def _check_spans(spec: SourceSpec) -> None:
             raise SourceInvalid(f"{name} is at least {SHORTEST_SPAN_S} seconds, or none", field=name)
     if spec.max_age_s is not None and spec.retention_s is not None and spec.retention_s > spec.max_age_s:
         raise RetentionTooLong("a source's retention cannot be longer than its maximum age")
+    if spec.kind == PORTAL and (spec.retention_s is None or spec.retention_s > LONGEST_PORTAL_S):
+        raise SourceInvalid("what comes from portals is kept 168 hours at most", field="retention_s")
     if not 1 <= spec.quiet_s <= 86_400:
         raise SourceInvalid("quiet_s is 1 to 86400 seconds", field="quiet_s")
     if spec.quota_bytes is not None and spec.quota_bytes < 0:

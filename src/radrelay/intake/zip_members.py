@@ -23,6 +23,8 @@ _END64_LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
+_ENTRY, _SIGNED = b"PK\x01\x02", b"PK\x05\x05"
+_MOST_ENTRY = _CENTRAL.size + 3 * 0xFFFF
 SMALL_BYTES = 4 << 20
 _READ_BYTES = 256 << 10
 _OUT_BYTES = 256 << 10
@@ -70,7 +72,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An archive's members, how many it says it has, and why its directory cannot be used, if it cannot."""
+    """An archive's members, how many it says it has, and what is wrong with its directory."""
 
     members: Iterator[Member]
     count: int | None
@@ -78,12 +80,34 @@ class Listing:
 
 
 def list_members(source: ByteSource) -> Listing:
-    """List the members of `source`; by local headers when the directory at its end is missing or wrong."""
+    """List the members of `source`; by local headers when the directory at its end is missing or wrong.
+
+    The directory counts, not the number of its entries beside it: that has 16 bits, and zippers that know no ZIP64 let
+    it wrap. A number that is another one is damage all the same: files may be missing.
+    """
     try:
         start, size, count, shift = _find_directory(source)
+        damage = _contradiction(source, start, size, count)
     except MemberDamaged as error:
         return Listing(_by_local_headers(source), None, error.message)
-    return Listing(_by_directory(source, start, size, count, shift), count)
+    return Listing(_by_directory(source, start, size, shift, apart=bool(damage)), count, damage)
+
+
+def _contradiction(source: ByteSource, start: int, size: int, count: int) -> str:
+    """Return how a directory has more entries than were said, nothing if it has as many.
+
+    Raises `MemberDamaged` for one that breaks off, or has fewer: of those some may have been swallowed.
+    """
+    found, at = 0, start
+    for entry in _entries(source, start, size):
+        found, at = found + 1, at + len(entry)
+        if found > count:
+            return f"the archive says that it has {count} files, and its directory names more"
+    if at < start + size and source.read(at, 4) != _SIGNED:
+        raise MemberDamaged(f"the archive's directory breaks off after {found} of {count} entries")
+    if found < count:
+        raise MemberDamaged(f"the archive says that it has {count} files, and its directory names {found}")
+    return ""
 
 
 def _find_directory(source: ByteSource) -> tuple[int, int, int, int]:
@@ -94,34 +118,53 @@ def _find_directory(source: ByteSource) -> tuple[int, int, int, int]:
     if at < 0 or len(tail) - at < _END.size:
         raise MemberDamaged("the archive is cut off: its directory is missing")
     _, _, _, _, count, size, offset, _ = _END.unpack_from(tail, at)
-    end = tail_start + at
-    if 0xFFFF in (count,) or 0xFFFFFFFF in (size, offset):
-        locator_at = at - _END64_LOCATOR.size
-        if locator_at >= 0 and tail[locator_at : locator_at + 4] == b"PK\x06\x07":
-            end = _END64_LOCATOR.unpack_from(tail, locator_at)[2]
-            raw = source.read(end, _END64.size)
-            if len(raw) < _END64.size or raw[:4] != b"PK\x06\x06":
-                raise MemberDamaged("the archive's ZIP64 directory is missing")
-            count, size, offset = _END64.unpack(raw)[7:10]
+    end, locator_at = tail_start + at, at - _END64_LOCATOR.size
+    if locator_at >= 0 and tail[locator_at : locator_at + 4] == b"PK\x06\x07":
+        far = _END64_LOCATOR.unpack_from(tail, locator_at)[2]
+        raw = source.read(far, _END64.size)
+        if len(raw) == _END64.size and raw[:4] == b"PK\x06\x06":  # some write it for archives that need none, too
+            end, (count, size, offset) = far, _END64.unpack(raw)[7:10]
+    if 0xFFFFFFFF in (size, offset):
+        raise MemberDamaged("the archive's ZIP64 directory is missing")
     shift = end - size - offset
-    if size > end or shift < 0 or (count and source.read(offset + shift, 4) != b"PK\x01\x02"):
+    if size > end or shift < 0 or (size and source.read(offset + shift, 4) not in (_ENTRY, _SIGNED)):
         raise MemberDamaged("the archive's directory is not where it should be")
     return offset + shift, size, count, shift
 
 
-def _by_directory(source: ByteSource, start: int, size: int, count: int, shift: int) -> Iterator[Member]:
-    at, end = start, start + size
-    for index in range(count):
-        raw = source.read(at, _CENTRAL.size)
-        if at + _CENTRAL.size > end or len(raw) < _CENTRAL.size or raw[:4] != b"PK\x01\x02":
-            raise ArchiveRefused(f"the archive's directory breaks off after {index} of {count} entries")
-        fields = _CENTRAL.unpack(raw)
+def _entries(source: ByteSource, start: int, size: int) -> Iterator[bytes]:
+    """Yield each entry of a directory as its bytes, to its end or to what is none."""
+    held, at = b"", start
+    block, end = start, start + size
+    while at + _CENTRAL.size <= end:
+        if at + _MOST_ENTRY > block + len(held) < end:
+            held, block = source.read(at, min(_READ_BYTES, end - at)), at
+        head = held[at - block : at - block + _CENTRAL.size]
+        if len(head) < _CENTRAL.size or head[:4] != _ENTRY:
+            return
+        name, extra, comment = _CENTRAL.unpack(head)[10:13]
+        length = _CENTRAL.size + name + extra + comment
+        entry = held[at - block : at - block + length]
+        if len(entry) < length - comment:
+            return
+        yield entry
+        at += length
+
+
+def _by_directory(source: ByteSource, start: int, size: int, shift: int, *, apart: bool) -> Iterator[Member]:
+    """Yield the members that a directory names; `apart`: whoever reads on does not look whether they overlap."""
+    all_packed = 0
+    for index, entry in enumerate(_entries(source, start, size)):
+        fields = _CENTRAL.unpack_from(entry)
         flags, method, crc, packed, plain = fields[3], fields[4], fields[7], fields[8], fields[9]
-        name_length, extra_length, comment_length = fields[10:13]
-        variable = source.read(at + _CENTRAL.size, name_length + extra_length)
+        name_length, extra_length = fields[10:12]
+        variable = entry[_CENTRAL.size : _CENTRAL.size + name_length + extra_length]
         extra = variable[name_length:]
         plain, packed, offset = _zip64_sizes(extra, plain, packed, fields[16])
         made_on_unix = fields[1] >> 8 == 3
+        all_packed += packed
+        if apart and all_packed > source.size:
+            raise ArchiveRefused("the archive's files overlap each other, as no ordinary archive's do")
         yield Member(
             index,
             decode_name(variable[:name_length], flags, extra),
@@ -133,7 +176,6 @@ def _by_directory(source: ByteSource, start: int, size: int, count: int, shift: 
             offset + shift,
             fields[15] >> 16 if made_on_unix else 0,
         )
-        at += _CENTRAL.size + name_length + extra_length + comment_length
 
 
 def _by_local_headers(source: ByteSource) -> Iterator[Member]:

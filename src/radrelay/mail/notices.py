@@ -1,4 +1,5 @@
-"""The words of letters that warn: of what happened to somebody's access, or to what they shared. None names a patient.
+"""The words of letters that warn: of what happened to somebody's access, or to what they shared. None names a patient;
+a report of a failed portal holds a link, a birth date or a PIN only where staff agreed.
 
 German and English; `letters` writes them. What is counted or named in them is filled in.
 """
@@ -73,6 +74,17 @@ GERMAN: Words = {
             "danach von selbst wieder.",
             "Haben Sie sich mit dem Empfänger nur missverstanden, sagen Sie ihm die Antwort noch einmal. Kennen Sie "
             "den Grund nicht, nehmen Sie den Link zurück: Seite Links; dort steht auch, von wo geantwortet wurde.",
+        ),
+    ),
+    "portal-report": (
+        "Ein Portal ist gescheitert: {host}",
+        (
+            "ein Import von {host} ist gescheitert. Fehler: {code}, Schritt: {step}, Meldung: {report}",
+            "Link: {address}",
+            "Geburtsdatum: {born}. Antworten oder PIN: {answers}",
+            "Ein Strich heißt: nicht mitgeschickt. Was dazu geschrieben wurde, steht nach der Anmeldung bei {house} "
+            "auf der Seite Import unter Portale, bis die Meldung dort als gelöst gilt. Steht hier ein Link, öffnet er "
+            "Bilder einer Person: Löschen Sie diese Nachricht, sobald Sie sie nicht mehr brauchen.",
         ),
     ),
     "factor-added": (
@@ -163,6 +175,17 @@ ENGLISH: Words = {
             "one of your links was answered wrongly five times. It is closed until {until}, and opens by itself then.",
             "If you and the recipient only misunderstood each other, tell them the answer again. If you do not know "
             "why it happened, take the link back: page Links, which also says from where it was answered.",
+        ),
+    ),
+    "portal-report": (
+        "A portal has failed: {host}",
+        (
+            "an import from {host} has failed. Error: {code}, step: {step}, report: {report}",
+            "Link: {address}",
+            "Birth date: {born}. Answers or PIN: {answers}",
+            "A dash means: not sent along. What was written with it stands at {house}, after logging in, on the page "
+            "Import under Portals, until the report is called solved there. If a link stands here, it opens somebody's "
+            "images: delete this letter as soon as you need it no longer.",
         ),
     ),
     "factor-added": (

@@ -21,6 +21,8 @@ from radrelay import audit
 from radrelay.archive import deletion
 from radrelay.archive.models import Attachment, Instance
 from radrelay.archive.of_study import of_studies
+from radrelay.importer import cases
+from radrelay.importer.models import ImportCase
 from radrelay.privacy.holdings_of import Held, HeldStudy
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
@@ -54,6 +56,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     `aside` counts objects kept aside under the same patient ID: nobody has said yet whose they are, so they stay.
     `clinics` counts studies that stay because a clinic decides about them and has not told us to erase them.
+    `imports` counts parcels from elsewhere that were erased, whole, with whatever else was in them.
     """
 
     at: datetime
@@ -63,6 +66,7 @@ class Proof(msgspec.Struct, frozen=True):
     kept: tuple[KeptStudy, ...]
     record_erased: bool
     clinics: int = 0
+    imports: int = 0
     destroyed_at: datetime | None = None
 
 
@@ -98,7 +102,13 @@ def erase(
         deletion.delete_study(session, study.id, now, "erased")
         fetches.forget_of(session, study.study_uid)
         schedules.forget_of(session, study.study_uid)
-    return Proof(now, by, tuple(erased), len(found.aside), tuple(kept), record_erased=False)
+    for one in found.imports:
+        row = session.get(ImportCase, one.id)
+        if row is not None:
+            cases.end(session, row, "erased", now)
+    return Proof(
+        now, by, tuple(erased), len(found.aside), tuple(kept), record_erased=False, imports=len(found.imports)
+    )  # fmt: skip
 
 
 def keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:

@@ -1,11 +1,11 @@
-"""What is held of a person: of a patient studies, marks, files, deliveries, links, what is kept aside; of an account
-its login, groups, links, marks and acceptances. Nothing of it is an image.
+"""What is held of a person: of a patient studies, marks, files, deliveries, links, imports, what is kept aside; of an
+account its login, groups, links, marks and acceptances. Nothing of it is an image.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,8 @@ from radrelay.archive.uncorrected import open_objects
 from radrelay.errors import NotFound
 from radrelay.identity.models import Account, Organisation, Preference
 from radrelay.identity.models import Session as Login
+from radrelay.importer.models import ImportCase, ImportPerson
+from radrelay.importer.written_down import chosen_of
 from radrelay.intake.models import Quarantined
 from radrelay.marks.models import Mark
 from radrelay.privacy.models import PrivacyAcceptance
@@ -101,6 +103,17 @@ class HeldAside:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldImport:
+    """A parcel from elsewhere of which a person has said that it is this patient's; it ends with all in it."""
+
+    id: uuid.UUID
+    host: str
+    state: str
+    created_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HeldAccount:
     """What is held of somebody with an account; `affiliation` is what they said of where they work."""
 
@@ -128,6 +141,7 @@ class Held:
 
     studies: tuple[HeldStudy, ...] = ()
     aside: tuple[HeldAside, ...] = ()
+    imports: tuple[HeldImport, ...] = ()
     account: HeldAccount | None = None
     other_issuers: tuple[str, ...] = ()
 
@@ -152,7 +166,8 @@ class Held:
     def of_one(self, study_id: uuid.UUID | None) -> Held:
         """Return what is held of one person: whose study `study_id` is, or of the only one.
 
-        Objects kept aside are left out where several people have the ID. Raises `SeveralPeople`, or `NotFound`.
+        Objects kept aside and imports are left out where several people have the ID. Raises `SeveralPeople`, or
+        `NotFound`.
         """
         if study_id is None:
             if self.people > 1:
@@ -162,7 +177,10 @@ class Held:
         if person is None:
             raise NotFound("there is no such study under this patient ID")
         own = tuple(study for study in self.studies if study.person == person)
-        return replace(self, studies=own, aside=self.aside if self.people == 1 else ())
+        alone = self.people == 1
+        return replace(
+            self, studies=own, aside=self.aside if alone else (), imports=self.imports if alone else ()
+        )  # fmt: skip
 
 
 def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held:
@@ -190,8 +208,25 @@ def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held
     return Held(
         tuple(_study(session, row, person, whose) for row, person in zip(rows, people, strict=True)),
         tuple(HeldAside(one.id, one.code, one.received_at) for one in aside),
+        tuple(_imports(session, organisation_id, subject)),
         other_issuers=tuple(session.scalars(_issuers(organisation_id, subject))),
     )
+
+
+def _imports(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Iterator[HeldImport]:
+    """Yield the imports that a person has said to be of this patient, the oldest first."""
+    asked = (
+        sa.select(ImportCase, ImportPerson)
+        .join(ImportPerson, ImportPerson.case_id == ImportCase.id)
+        .where(ImportCase.organisation_id == organisation_id, ImportPerson.chosen != "")
+        .order_by(ImportCase.created_at, ImportCase.id)
+    )
+    found = {}
+    for row, person in session.execute(asked):
+        chosen = chosen_of(person)
+        if chosen is not None and (chosen.issuer, chosen.patient_id) == (subject.issuer, subject.patient_id):
+            found[row.id] = HeldImport(row.id, row.host, row.state, row.created_at, row.ends_at)
+    yield from found.values()
 
 
 def _issuers(organisation_id: uuid.UUID, subject: Subject) -> sa.Select[Any]:

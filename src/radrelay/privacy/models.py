@@ -14,12 +14,12 @@ from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
 class PrivacyText(Owned, Base):
-    """A version of the terms or of the privacy notice; version 0 is the draft. What is published never changes."""
+    """A version of terms, privacy notice or patients' consent; version 0 is the draft. What is published stays."""
 
     __tablename__ = "privacy_text"
     __table_args__ = (Index("ux_privacy_text_version", "organisation_id", "kind", "version", unique=True),)
 
-    kind: Mapped[str] = mapped_column(String(16))  # terms | notice
+    kind: Mapped[str] = mapped_column(String(16))  # terms | notice | consent
     version: Mapped[int] = mapped_column(Integer)
     english: Mapped[str] = mapped_column(Text)
     german: Mapped[str] = mapped_column(Text)

@@ -71,6 +71,11 @@ def facts_of(session: Session, organisation_id: uuid.UUID, statistics: Statistic
     }
 
 
+def names_nobody(text: str) -> bool:
+    """Say whether a filled text has places where somebody is not named yet."""
+    return any(words["missing"] in text for words in _WORDS.values())
+
+
 def spans_of(session: Session, organisation_id: uuid.UUID) -> list[tuple[str, int | None, int | None]]:
     """Return each source in use with its retention and its ceiling in seconds; none is without end."""
     rows = session.execute(

@@ -57,6 +57,8 @@ def _kept(
 
 _MINE = ways.by("account_id")
 
+UNCHECKED = "nobody has said yet whose it is: it may name somebody else; once it is filed, the study is told"
+
 KEPT: dict[str, Kept] = {
     # of patients
     "patient": _kept("issuer patient_id name birth_date sex", ways.patient, untold="name_folded", why=WORKING),
@@ -107,6 +109,44 @@ KEPT: dict[str, Kept] = {
         untold="source_id account_id error error_code bytes_expected bytes_received duplicates attachments quarantined"
         " refused sealed archives_open correlation_id", why="how a transmission went, others' patients among it",
     ),
+    "import_case": _kept(
+        account="state connector host basis created_at finished_at", by=_MINE,
+        untold="source_id parcel_id account_id resumes fingerprint sealed birth_date questions picture asks_until"
+        " listed findings confirmed lacking bytes_received bytes_expected objects machine attempts answers_sent"
+        " next_attempt_at error error_code error_facts asked_kind asked_by correlation_id changed_at fetched_at"
+        " checked_at link_ends_at ends_at names_end_at late refused",
+        why="nobody has said yet whose it is; once it is filed, its studies are told",
+    ),
+    "import_person": _kept(
+        untold="case_id number state patient_name patient_id_value patient_issuer patient_birth_date patient_sex"
+        " matched chosen import_order confirmed destination_id filing_at filed_at filed_by unsent", why=UNCHECKED,
+    ),
+    "import_object": _kept(
+        untold="case_id person_number file_name sop_uid sop_class_uid series_uid study_uid patient_name"
+        " patient_id_value patient_issuer patient_birth_date patient_sex transfer_syntax modality study_date"
+        " description accession digest pixels header action why written", why=UNCHECKED,
+    ),
+    "import_paper": _kept(untold="case_id file_name kind person_number study_uid why filed written", why=UNCHECKED),
+    "raw_file": _kept(untold="source_id parcel_id file_name size received_at ends_at", why=UNCHECKED),
+    "portal_host": _kept(
+        untold="host state led_how led_by case_id asked_kind asked_by asked_at decided_by decided_at first_at successes"
+        " failures seconds last_success_at last_failure_at last_failure_code",
+        why="an institution's address, and how fetching from it goes: of nobody in particular",
+    ),
+    "portal_fetch": _kept(
+        untold="host connector at seconds code step",
+        why="how one fetch from an institution went, without whom it was for: of nobody in particular",
+    ),
+    "import_report": _kept(
+        untold="case_id host connector error error_code error_facts step sealed mailed reported_by reported_at",
+        why="a portal's failure, deleted once it is solved; sealed: nobody has said whose the link is",
+    ),
+    "import_page": _kept(untold="door is_open changed_at changed_by", why="an organisation's settings: of nobody"),
+    "import_consent": _kept(
+        untold="case_id secret_hash text_id text_version text_sha256 language given_at withdrawn_at proof decision"
+        " decided_by decided_at decided_why",
+        why="names nobody: who has the number that was given for it is told all of it by the patients' page",
+    ),
     "parcel_finding": _kept(
         untold="parcel_id file_name code text sop_uid", why="what was refused of a transmission, by whomever it is of"
     ),
@@ -141,8 +181,8 @@ KEPT: dict[str, Kept] = {
         why=f"{ELSEWHERE}: the object, and to whom data went; {WORKING}",
     ),
     "hl7_patient": _kept(
-        "issuer patient_id name birth_date sex account_number identifiers former patient_class ward room bed facility"
-        " visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", ways.patient,
+        "issuer patient_id authority name birth_date sex account_number identifiers former patient_class ward room bed"
+        " facility visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", ways.patient,
         untold="port into_port message_id visit_at changed_at", why=WORKING,
     ),
     "performed_step": _kept(
@@ -150,12 +190,12 @@ KEPT: dict[str, Kept] = {
         " changed_at", ways.patient,
     ),
     "worklist_item": _kept(
-        "patient_issuer patient_id patient_name patient_birth_date patient_sex visit_number patient_location"
-        " placer_number filler_number accession_number requested_procedure_id step_id study_uid procedure_code"
-        " procedure_text procedure_scheme protocol_code protocol_text protocol_scheme modality scheduled_date"
-        " scheduled_time station_ae_titles station_name location priority reason requesting_physician"
-        " performing_physician referring_physician comments state said_at created_at", ways.patient,
-        untold="port message_id changed_at", why=WORKING,
+        "patient_issuer patient_id patient_authority patient_name patient_birth_date patient_sex visit_number"
+        " patient_location placer_number filler_number accession_number accession_authority requested_procedure_id"
+        " step_id study_uid procedure_code procedure_text procedure_scheme protocol_code protocol_text"
+        " protocol_scheme modality scheduled_date scheduled_time station_ae_titles station_name location priority"
+        " reason requesting_physician performing_physician referring_physician comments state said_at created_at",
+        ways.patient, untold="port message_id changed_at", why=WORKING,
     ),
     "delivery": _kept(
         "study_id state total sent failed committed created_at finished_at", ways.by_study,
@@ -210,7 +250,8 @@ KEPT: dict[str, Kept] = {
     "access_grant": _kept(
         "target_kind target_id grantee_kind rights identity ends_at created_at origin", ways.grant,
         account="target_kind rights identity ends_at created_at origin", by=ways.granted,
-        untold="patient_id grantee_id revision priors", why="who works here is told where they have seen something",
+        untold="patient_id grantee_id revision priors",
+        why="who works here is told where they have seen something",
     ),
     "access_restriction": _kept(
         "kind reason created_at barred ground review_on", ways.restriction,
@@ -224,7 +265,7 @@ KEPT: dict[str, Kept] = {
         "label maker_name protection email may_download max_uses uses created_at ends_at used_at revoked_at closed_at"
         " suspended_at", ways.row_of("links"),
         account="protection may_download uses created_at ends_at used_at revoked_at", by=ways.made_by,
-        untold="secret_hash maker_kind maker_id answer_hash wrong closings told_at", why=HIDDEN,
+        untold="secret_hash health_hash maker_kind maker_id answer_hash wrong closings told_at", why=HIDDEN,
     ),
     "link_code": _kept(
         "link_id created_at expires_at", ways.link, untold="secret_hash code_hash letter_id", why=HIDDEN

@@ -1,4 +1,4 @@
-"""Terms and privacy notice in versions: drafted, published for good, accepted by each account, provable afterwards.
+"""Terms, privacy notice, and what patients agree to in versions: drafted, published for good, provable afterwards.
 
 What is hashed is the version with both its languages, filled from the settings; what is accepted is that hash.
 """
@@ -18,14 +18,16 @@ from sqlalchemy.orm import Session
 
 from radrelay.errors import Conflict, Invalid, NotFound, TooLarge
 from radrelay.identity.models import Account
+from radrelay.importer.models import ImportConsent
 from radrelay.privacy.contacts import contacts_of
 from radrelay.privacy.models import PrivacyAcceptance, PrivacyText
 from radrelay.privacy.notice import Language, digest_of, facts_of, fill
 from radrelay.settings import StatisticsSettings
 from radrelay.storage.ids import new_id
 
-Kind = Literal["terms", "notice"]
-KINDS: tuple[Kind, ...] = ("terms", "notice")
+Kind = Literal["terms", "notice", "consent"]
+KINDS: tuple[Kind, ...] = ("terms", "notice", "consent")
+"""Terms and notice are accepted by each account; consent is what patients agree to who have images fetched."""
 DRAFT = 0
 LONGEST = 60_000
 UNFILLED = bytes(32)
@@ -260,9 +262,11 @@ def acceptances(session: Session, organisation_id: uuid.UUID) -> Iterator[Accept
 
 
 def accepted_count(session: Session, text_id: uuid.UUID) -> int:
-    """Return how many accounts accepted a version."""
-    counted = sa.select(sa.func.count()).select_from(PrivacyAcceptance).where(PrivacyAcceptance.text_id == text_id)
-    return session.scalar(counted) or 0
+    """Return how many accounts accepted a version, or patients agreed to it."""
+    return sum(
+        session.scalar(sa.select(sa.func.count()).select_from(table).where(table.text_id == text_id)) or 0
+        for table in (PrivacyAcceptance, ImportConsent)
+    )
 
 
 def named(session: Session, organisation_id: uuid.UUID, kind: Kind, version: int) -> TextView:

@@ -158,6 +158,12 @@ def receipts_of(session: Session, delivery_id: uuid.UUID) -> list[DeliveryReceip
     )
 
 
+def locked(session: Session, delivery_id: uuid.UUID) -> Delivery | None:
+    """Return a delivery as it stands now, whatever was read of it before, and as it stays until the end."""
+    row = sa.select(Delivery).where(Delivery.id == delivery_id).with_for_update()
+    return session.scalar(row.execution_options(populate_existing=True))
+
+
 def cancel_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
     """Stop a delivery; an attempt under way ends after the object that it is sending."""
     row = get_delivery(session, organisation_id, delivery_id)

@@ -178,6 +178,9 @@ class DeliveryWork:
             if delivery is None or delivery.state not in deliveries.UNDER_WAY:
                 return None
             destination = session.get(Destination, delivery.destination_id, with_for_update=True)
+            delivery = deliveries.locked(session, delivery_id)  # after its destination, as when they are woken
+            if delivery is None or delivery.state not in deliveries.UNDER_WAY:  # cancelled meanwhile
+                return None
             unfit = unfit_for(destination, delivery)
             if destination is None or unfit is not None:
                 delivery.state = "failed"

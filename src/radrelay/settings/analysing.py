@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,6 +18,11 @@ class AnalysisSettings(Section):
     )
     rules: Path | None = Field(
         None, description="a site's own rules for which series is the perfusion, in the place of those shipped (TOML)"
+    )
+    language: Literal["de", "en"] | None = Field(
+        None,
+        description="language of the words in pictures and pages of results, where an organisation sets no other;"
+        " none: that of letters (mail.language)",
     )
     concurrency: int = Field(1, description="runs at once on this machine", ge=1, le=16)
     memory_bytes: int = Field(4 * GIB, description="memory of all runs at once on this machine", ge=GIB // 8)

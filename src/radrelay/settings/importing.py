@@ -9,6 +9,21 @@ from pydantic import Field, field_validator
 from radrelay.settings.base import GIB, Section
 
 
+class BrowserSettings(Section):
+    """A browser for portals that need one: recipes with `browser = true` are walked in it, and nothing else."""
+
+    enabled: bool = Field(
+        False, description="portals whose recipes say so are walked in a browser, in a restricted process of its own"
+    )
+    program: str = Field(
+        "chromium", description="Chromium, by its path or a name that is found; chromium-headless-shell starts faster"
+    )
+    at_once: int = Field(2, description="so many browsers at once, those that wait for a person included", ge=1, le=16)
+    walk_timeout_s: float = Field(600.0, description="a walk must come to its downloads within so long", gt=0)
+    answer_timeout_s: float = Field(600.0, description="a person must answer within so long", gt=0, le=3600)
+    memory_bytes: int = Field(4 * GIB, description="memory of all processes of one browser", ge=GIB // 2)
+
+
 class ImporterSettings(Section):
     """Fetching from other institutions' portals by the links that patients bring, and the way out to them."""
 
@@ -33,7 +48,40 @@ class ImporterSettings(Section):
     packing_timeout_s: float = Field(300.0, description="a portal must begin a download within so long", gt=0)
     whole_timeout_s: float = Field(4 * 3600.0, description="a download is given up after so long", gt=0)
     largest_bytes: int = Field(16 * GIB, description="largest single download that is taken", gt=0)
-    most_attempts: int = Field(5, description="wrong answers that are sent for one link", ge=1, le=20)
+    keep_raw_s: float = Field(
+        7 * 24 * 3600.0,
+        description="what was fetched is kept so long as it came, to be checked and taken back; the source's time ends"
+        " it earlier",
+        gt=0,
+        le=7 * 24 * 3600.0,
+    )
+    concurrency: int = Field(
+        4,
+        description="so many imports are fetched, checked or filed at once; one portal's take half of it at most, and"
+        " not the last place",
+        ge=1,
+        le=16,
+    )
+    trial: bool = Field(
+        False,
+        description="portals on this machine pass, not encrypted too: for trials and tests, never in a house",
+    )
+    most_attempts: int = Field(5, description="answers that are sent in vain for one link", ge=1, le=20)
+    browser: BrowserSettings = BrowserSettings()
+    most_by_patients: int = Field(
+        100, description="so many imports that patients begin by the page may wait at once, of an organisation", ge=1
+    )
+    recipes: Path | None = Field(
+        None, description="folder of recipes (*.toml) for portals of no common language; read anew when a file changes"
+    )
+
+    service_address: str | None = Field(
+        None,
+        description="e-mail address of who looks after fetching: reports of failed portals go there; none: they are"
+        " listed for administrators alone",
+        max_length=254,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+    )
 
     @field_validator("hosts")
     @classmethod

@@ -32,7 +32,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 APPLICATION_VERSION = "1"  # of the workflows' shape: raised only when running ones could not be resumed
-POLL_S = 30.0  # for DBOS's notifications, which nothing here sends
+POLL_S = 0.5  # DBOS looks so often whether anybody waits for notifications; whoever stops waits for it once
 
 
 @dataclass(frozen=True)

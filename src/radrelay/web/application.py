@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from radrelay import __version__, audit
 from radrelay.archive.naming import study_named
-from radrelay.web import api, dicomweb, health, live, pages, problems, reference
+from radrelay.web import api, dicomweb, dlx, health, health_links, live, pages, problems, reference
 from radrelay.web.cookies import HostCookies
 from radrelay.web.correlation import Correlation
 from radrelay.web.guards import BodyLimit, SecurityHeaders, TlsBeyondLoopback
@@ -70,7 +70,16 @@ def create(services: WebServices) -> FastAPI:
 def _routes() -> tuple[BaseRoute, ...]:
     """Return all routes, whose shapes are worked out once in a process: they ask the application for its services."""
     made = APIRouter(generate_unique_id_function=_operation_id, redirect_slashes=False)
-    for one in (health.router, reference.router, api.router(), live.router, dicomweb.router, pages.router):
+    for one in (
+        health.router,
+        reference.router,
+        api.router(),
+        live.router,
+        dicomweb.router,
+        dlx.router,
+        health_links.router,
+        pages.router,
+    ):
         made.include_router(one)
     return tuple(made.routes)
 

@@ -14,6 +14,9 @@ from radrelay.archive.renditions import Renditions
 from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import open_single_sign_on
 from radrelay.identity.posting import open_post
+from radrelay.importer.recipes.tested import TestedFolder
+from radrelay.importer.sealing import LinkSeal, ReportSeal
+from radrelay.importer.surroundings import Surroundings
 from radrelay.intake.awaiting import WaitingRoom
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -62,6 +65,7 @@ def assemble(
     finder: Finder | None = None,
     worklists: Worklists | None = None,
     rule_kinds: Kinds | None = None,
+    importing: Surroundings | None = None,
     try_destination: DestinationTrial = no_trial,
 ) -> WebServices:
     """Return the services of one web process; `landing` is the process's own."""
@@ -92,6 +96,9 @@ def assemble(
         filings=MarkFilings(parts.database, parts.clock, renditions, landing),
         drawings=DrawingReader(reader),
         link_keys=LinkKeys(key),
+        link_seal=LinkSeal(key),
+        report_seal=ReportSeal(key),
+        segments=parts.segments,
         password_links=PasswordLinks(parts.clock, parts.settings.identity, post, key),
         sign_ups=SignUps(parts.clock, parts.settings.sign_up, post, key),
         address_changes=AddressChanges(parts.clock, post),
@@ -109,6 +116,8 @@ def assemble(
         archives=archives,
         finder=finder,
         worklists=worklists,
+        importing=importing,
+        recipes=TestedFolder(parts.settings.importer.recipes),
         rule_kinds=previewed(rule_kinds or {}, CopyPreview(parts.clock, reader, seal)),
         try_destination=try_destination,
     )

@@ -1,7 +1,8 @@
 """From a request to a principal: an API token, or the cookie of a login or of an opened link with its CSRF token.
 
 Every route depends on `Authenticated` (or `Administrator`); a test walks them all without. A token comes as
-`Authorization: Bearer rr_…`, or as the password of Basic, which is all that some DICOMweb clients speak. A cookie
+`Authorization: Bearer rr_…`, or as the password of Basic, which is all that some DICOMweb clients speak; a program that
+a link let in has a ticket instead (`tickets`). A cookie
 alone changes nothing: unsafe methods need X-CSRF-Token and, where the browser names it, our own Origin. Basic needs the
 latter, too: browsers keep it and send it by themselves.
 """
@@ -27,7 +28,8 @@ from radrelay.web.connection import is_own_origin, peer_address
 from radrelay.web.correlation import note_caller, note_principal
 from radrelay.web.launched import launched_of
 from radrelay.web.services import WebServices
-from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of
+from radrelay.web.tickets import is_ticket
+from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of, visit_of_ticket
 
 COOKIE = "radrelay_session"
 DEVICE_COOKIE = "radrelay_device"
@@ -75,13 +77,14 @@ class OfficerOnly(Forbidden):
 class Caller:
     """Who asks: the principal, and the login or the opened link that it asks through, if any.
 
-    `program` is the one that opened the login in the person's name.
+    `program` is the one that opened the login in the person's name; `ticket` says that a program came with a link.
     """
 
     principal: Principal
     login: OpenSession | None = None
     visit: Visit | None = None
     program: str = ""
+    ticket: bool = False
 
 
 def services_of(request: Request) -> WebServices:
@@ -127,6 +130,8 @@ def entering_caller_of(request: Request) -> Caller:
     peer = peer_address(request.scope, services.settings.web.behind_proxy)
     note_caller(request.scope, peer)
     secret = _token_secret(request.headers.get("authorization", ""))
+    if secret is not None and is_ticket(secret) and not _is_basic(request):
+        return _program(request, services, secret, peer)
     if secret is not None:
         if request.method not in SAFE_METHODS and _is_basic(request):
             require_same_origin(request)  # a browser that was given it sends it for every site's pages
@@ -170,6 +175,14 @@ def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
         if not is_own(visit, request.headers.get(CSRF_HEADER, "")):
             raise CsrfRefused
     return Caller(visit.principal, visit=visit)
+
+
+def _program(request: Request, services: WebServices, ticket: str, peer: str) -> Caller:
+    """Return the program that a link let in."""
+    visit = visit_of_ticket(request, services, ticket, peer)
+    note_caller(request.scope, peer, "link", visit.link.id)
+    note_principal(request.scope, visit.principal)
+    return Caller(visit.principal, visit=visit, ticket=True)
 
 
 def _is_basic(request: Request) -> bool:

@@ -52,10 +52,12 @@ def note_download(
     subject: tuple[str, uuid.UUID],
     instances: int,
     project: str = "",
+    by: str = "",
 ) -> None:
     """Write that something leaves; durable before it does."""
     with services.database.write() as session:
-        detail = {"instances": instances, "study": study.id} | ({"project": project} if project else {})
+        told = {"project": project, "by": by}
+        detail = {"instances": instances, "study": study.id} | {name: value for name, value in told.items() if value}
         record = trail.event(request, principal, "study.download", subject, detail=detail, patient=study.patient)
         trail.write(session, record)
         trail.note_by_link(session, request, principal, services.clock.now())

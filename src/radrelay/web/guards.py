@@ -53,7 +53,7 @@ TLS_WANTED = (
     "(web.tls_certificate, web.tls_key), or puts a proxy that ends TLS before it (web.behind_proxy)."
 )
 BODY_BYTES = 1 << 20
-STREAMED = re.compile(r"/api/parcels/[^/]+/files|/dicom-web(?:/.*)?")
+STREAMED = re.compile(r"/api/parcels/[^/]+/files|/api/imports/[^/]+/(?:files|recipe)|/dicom-web(?:/.*)?")
 
 
 class SecurityHeaders:

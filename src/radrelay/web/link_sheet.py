@@ -1,4 +1,7 @@
-"""The sheet that is handed out with a link: a QR code, how to open it, until when. It names no patient and no PIN."""
+"""The sheet that is handed out with a link: a QR code, how to open it, until when. It names no patient and no PIN.
+
+Of a link that hands images out to programs a second page has the codes for these, which are no use in a browser.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import Literal
 import segno
 
 from radrelay.identity.organisations import UNNAMED
-from radrelay.web.paper import HEIGHT, WIDTH, Font, Paper, can_write, lines_of, width_of
+from radrelay.web.paper import HEIGHT, WIDTH, Font, Paper, bound, can_write, lines_of, width_of
 
 Language = Literal["de", "en"]
-MARGIN, CODE = 72, 220
+MARGIN, CODE, SMALL_CODE = 72, 220, 170
 QUIET = 4  # modules of white around the code (ISO/IEC 18004)
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
@@ -28,6 +31,14 @@ WORDS: dict[Language, dict[str, str]] = {
         "once": "opens once",
         "times": "opens {uses} times",
         "download": "Images can be saved as DICOM files.",
+        "programs": "For practices and hospitals",
+        "programs-lead": "With this page a practice or a hospital takes the images over into its own system. You"
+        " need it only where you are asked for it.",
+        "exchange": "Programs that take in images by DICOM Link Exchange scan this code, or are given its address:",
+        "health": "Programs and apps that read SMART Health Links scan this code:",
+        "exchange-asks-pin": "Both ask for the PIN that was given to you.",
+        "exchange-asks-birth-date": "Both ask for the date of birth of the patient.",
+        "exchange-asks-none": "DICOM Link Exchange asks for the day of the examination.",
         "keep": "Whoever has this sheet may see the images. Keep it like a medical document, and give it only to whom"
         " you want to show them: your doctor, another hospital.",
         "keep-asked": "Whoever has this sheet and what is asked for may see the images. Keep it like a medical"
@@ -47,6 +58,15 @@ WORDS: dict[Language, dict[str, str]] = {
         "once": "lässt sich einmal öffnen",
         "times": "lässt sich {uses}-mal öffnen",
         "download": "Die Bilder lassen sich als DICOM-Dateien speichern.",
+        "programs": "Für Praxis und Krankenhaus",
+        "programs-lead": "Mit dieser Seite übernimmt eine Praxis oder ein Krankenhaus die Bilder in das eigene System."
+        " Sie brauchen sie nur, wenn Sie danach gefragt werden.",
+        "exchange": "Programme, die Bilder über DICOM Link Exchange übernehmen, lesen diesen Code oder bekommen seine"
+        " Adresse:",
+        "health": "Programme und Apps, die SMART Health Links lesen, nehmen diesen Code:",
+        "exchange-asks-pin": "Beide fragen nach der PIN, die Sie erhalten haben.",
+        "exchange-asks-birth-date": "Beide fragen nach dem Geburtsdatum der Patientin oder des Patienten.",
+        "exchange-asks-none": "DICOM Link Exchange fragt nach dem Tag der Untersuchung.",
         "keep": "Wer dieses Blatt hat, kann die Bilder sehen. Bewahren Sie es auf wie ein medizinisches Dokument, und"
         " geben Sie es nur an Menschen, denen Sie die Bilder zeigen möchten: Ihrer Ärztin, einem anderen Krankenhaus.",
         "keep-asked": "Wer dieses Blatt hat und angibt, wonach gefragt wird, kann die Bilder sehen. Bewahren Sie es auf"
@@ -67,31 +87,70 @@ class LinkSheet:
     protection: str
     may_download: bool
     sends_to: str = ""
+    exchange: str = ""
+    health: str = ""
 
 
 def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
-    """Return the sheet as a PDF of one A4 page."""
-    words, paper = WORDS[language], Paper()
-    y: float = HEIGHT - MARGIN
-    if sheet.organisation != UNNAMED and can_write(sheet.organisation):  # else the address says whose it is
-        y = _write(paper, y, sheet.organisation, 11, grey=0.4) + 16
-    y = _write(paper, y - 40, words["title"], 25, "bold")
+    """Return the sheet as a PDF of one A4 page, or two."""
+    words = WORDS[language]
+    pages = [_for_people(sheet, words, language)]
+    pages += [_for_programs(sheet, words, language)] if sheet.exchange else []
+    return bound(pages, words["title"], language)
+
+
+def _for_people(sheet: LinkSheet, words: dict[str, str], language: Language) -> Paper:
+    paper = Paper()
+    y = _write(paper, _head(paper, sheet) - 40, words["title"], 25, "bold")
     y = _write(paper, y - 8, words["lead"], 11.5)
-    rows = [list(row) for row in segno.make(sheet.address, error="m", micro=False).matrix_iter(border=QUIET)]
     y -= CODE + 6
-    paper.squares((WIDTH - CODE) / 2, y, CODE, rows)
+    _code(paper, (WIDTH - CODE) / 2, y, CODE, sheet.address)
     y = _write(paper, y - 22, words["scan"], 11.5, "bold")
     if sheet.protection in ("pin", "birth-date", "email"):
         y = _write(paper, y - 2, words[sheet.protection].format(address=sheet.sends_to), 11.5)
-    y = _write(paper, y - 10, words["type"], 11.5)
-    for start in range(0, len(sheet.address), 62):
-        y = _write(paper, y, sheet.address[start : start + 62], 11.5, "fixed")
+    y = _address(paper, _write(paper, y - 10, words["type"], 11.5), sheet.address)
     paper.rule(MARGIN, y - 2, WIDTH - 2 * MARGIN)
     y = _write(paper, y - 24, _facts(sheet, words, language), 11.5, "bold")
     if sheet.may_download:
         y = _write(paper, y, words["download"], 11.5)
     _write(paper, y - 6, words["keep" if sheet.protection == "none" else "keep-asked"], 11.5)
-    return paper.pdf(words["title"], language)
+    return paper
+
+
+def _for_programs(sheet: LinkSheet, words: dict[str, str], language: Language) -> Paper:
+    paper = Paper()
+    y = _write(paper, _head(paper, sheet) - 40, words["programs"], 25, "bold")
+    y = _write(paper, y - 8, words["programs-lead"], 11.5)
+    y = _address(paper, _write(paper, y - 14, words["exchange"], 11.5, "bold"), sheet.exchange)
+    y -= SMALL_CODE - 4
+    _code(paper, MARGIN, y, SMALL_CODE, sheet.exchange)
+    if sheet.health:
+        y = _write(paper, y - 24, words["health"], 11.5, "bold") - SMALL_CODE + 8
+        _code(paper, MARGIN, y, SMALL_CODE, sheet.health)
+    y = _write(paper, y - 22, words[f"exchange-asks-{sheet.protection}"], 11.5)
+    paper.rule(MARGIN, y - 2, WIDTH - 2 * MARGIN)
+    y = _write(paper, y - 24, _facts(sheet, words, language), 11.5, "bold")
+    _write(paper, y - 6, words["keep" if sheet.protection == "none" else "keep-asked"], 11.5)
+    return paper
+
+
+def _head(paper: Paper, sheet: LinkSheet) -> float:
+    """Write whose sheet it is, where that can be written; else the address says so."""
+    y: float = HEIGHT - MARGIN
+    if sheet.organisation != UNNAMED and can_write(sheet.organisation):
+        return _write(paper, y, sheet.organisation, 11, grey=0.4) + 16
+    return y
+
+
+def _code(paper: Paper, x: float, y: float, size: float, text: str) -> None:
+    rows = [list(row) for row in segno.make(text, error="m", micro=False).matrix_iter(border=QUIET)]
+    paper.squares(x, y, size, rows)
+
+
+def _address(paper: Paper, y: float, address: str) -> float:
+    for start in range(0, len(address), 62):
+        y = _write(paper, y, address[start : start + 62], 11.5, "fixed")
+    return y
 
 
 def _facts(sheet: LinkSheet, words: dict[str, str], language: Language) -> str:

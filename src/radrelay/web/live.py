@@ -32,6 +32,7 @@ from radrelay.archive.models import Study, Tombstone
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.models import Account, ApiToken
 from radrelay.identity.models import Session as Login
+from radrelay.importer.models import ImportCase
 from radrelay.intake.models import Parcel, Quarantined
 from radrelay.marks.models import MarkedStudy
 from radrelay.retrieve.models import Fetch
@@ -98,6 +99,7 @@ def signatures(session: Session, organisation_id: uuid.UUID, now: datetime) -> d
         + one(*_steps(organisation_id)),
         "fetches": str(tuple(session.execute(fetches).one()))
         + one(newest(Fetch.__table__.c.created_at, Fetch.__table__.c.organisation_id)),
+        "imports": one(newest(ImportCase.__table__.c.changed_at, ImportCase.__table__.c.organisation_id)),
         "marks": one(newest(MarkedStudy.__table__.c.turn, MarkedStudy.__table__.c.organisation_id)),
         "analyses": one(newest(AnalysisRun.__table__.c.changed_at, AnalysisRun.__table__.c.organisation_id)),
         "links": one(newest(LinkAccess.__table__.c.at, LinkAccess.__table__.c.organisation_id)),
@@ -301,8 +303,8 @@ class LiveFeed:
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, principal: Authenticated) -> StreamingResponse:
-    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks",
-    "analyses", "links"]}.
+    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "imports", "quarantine",
+    "marks", "analyses", "links"]}.
 
     `here` comes every 15 s where nothing else does. `ended` says that the login, token or link is over. Who came with a
     link hears that, and of studies when the link shows others than before.

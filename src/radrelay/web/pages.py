@@ -21,8 +21,10 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.identity import organisations
+from radrelay.importer.dlx import contract
 from radrelay.privacy.usage import CONSENT_VERSION
 from radrelay.web.authentication import require_caller, services_of
+from radrelay.web.dlx.asking import questions_for
 from radrelay.web.invocation import Address, find, names_something, note_search
 from radrelay.web.launched import NotByLaunch
 from radrelay.web.preloading import ARRIVING, LAUNCHING, Wanted, named, with_code, with_links
@@ -41,7 +43,7 @@ SHARED = "s"  # where links lead; what they open stands behind the #, which is s
 LAUNCH = "launch"  # where other programs lead, in the same way
 ARRIVALS = {SHARED: ARRIVING, LAUNCH: LAUNCHING}
 """Pages that are the same for everybody, and what their code is called."""
-OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
+OTHERS = ("api", "dicom-web", "dlx", "shl", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
     "<p>The pages are not built. Run <code>make install</code>, or install the wheel. "
@@ -102,6 +104,16 @@ def security_txt(request: Request) -> Response:
     if web.address is not None:
         lines.append(f"Canonical: {web.address}/.well-known/security.txt")
     return PlainTextResponse("\n".join(lines) + "\n")
+
+
+@router.get(f"/{SHARED}")
+def shared(request: Request) -> Response:
+    """Serve the page that opens a link; to a program that speaks DICOM Link Exchange, say what the link asks."""
+    token = request.query_params.get("token")
+    if token is None or contract.HEADER not in request.headers:
+        return page(request, SHARED)
+    asked = questions_for(request, services_of(request), token)
+    return Response(asked.model_dump_json(by_alias=True), media_type=contract.JSON)
 
 
 @router.get("/{path:path}")

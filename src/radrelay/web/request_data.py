@@ -16,7 +16,7 @@ from radrelay.privacy.requests import RequestView
 from radrelay.privacy.rows_of import Row, rows_of, whose
 from radrelay.web.downloads import files_beside
 from radrelay.web.reach import Reach
-from radrelay.web.request_shapes import AccountShown, AsideShown, Data, StudyShown
+from radrelay.web.request_shapes import AccountShown, AsideShown, Data, HeldImportShown, StudyShown
 from radrelay.web.services import WebServices
 
 
@@ -57,6 +57,7 @@ def data_of(
     ]
     data = Data(
         at=now, studies=studies, aside=[AsideShown.model_validate(each) for each in found.aside],
+        imports=[HeldImportShown.model_validate(each) for each in found.imports],
         account=None if found.account is None else AccountShown.model_validate(found.account),
         disclosures=len(went), unclear=unclear, other_issuers=list(found.other_issuers),
     )  # fmt: skip

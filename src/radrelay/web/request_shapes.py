@@ -79,7 +79,7 @@ class ProofShown(BaseModel):
     """What was erased when and by whom; `destroyed_at` is set once every key is gone: only then it is proven.
 
     `aside` counts what is kept aside under the same ID: it is left for a person to look at in the quarantine; `clinics`
-    the studies that stay because a clinic decides about them.
+    the studies that stay because a clinic decides about them; `imports` parcels from elsewhere that were erased.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -91,6 +91,7 @@ class ProofShown(BaseModel):
     kept: list[KeptShown]
     record_erased: bool
     clinics: int
+    imports: int
     destroyed_at: datetime | None
 
 
@@ -213,6 +214,18 @@ class AsideShown(BaseModel):
     received_at: datetime
 
 
+class HeldImportShown(BaseModel):
+    """A parcel from elsewhere of which a person has said that it is this patient's."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    host: str
+    state: str
+    created_at: datetime
+    ends_at: datetime
+
+
 class AccountShown(BaseModel):
     """What is held of somebody with an account; `affiliation` is what they said of where they work."""
 
@@ -247,6 +260,7 @@ class Data(BaseModel):
     at: datetime
     studies: list[StudyShown]
     aside: list[AsideShown]
+    imports: list[HeldImportShown]
     account: AccountShown | None
     disclosures: int
     unclear: int

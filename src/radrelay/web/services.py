@@ -24,6 +24,9 @@ from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import SingleSignOn
+from radrelay.importer.recipes.tested import TestedFolder
+from radrelay.importer.sealing import LinkSeal, ReportSeal
+from radrelay.importer.surroundings import Surroundings
 from radrelay.intake.awaiting import WaitingRoom
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -41,6 +44,7 @@ from radrelay.routing.rules.actions import Kinds
 from radrelay.routing.trying import Step
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
+from radrelay.storage.segments import SegmentReader
 from radrelay.web.acceptance import Acceptances
 from radrelay.web.measurements import Measurements
 from radrelay.web.uploads import UploadThreads
@@ -156,6 +160,9 @@ class WebServices:
     filings: MarkFilings
     drawings: DrawingReader
     link_keys: LinkKeys
+    link_seal: LinkSeal
+    report_seal: ReportSeal
+    segments: SegmentReader
     password_links: PasswordLinks
     sign_ups: SignUps
     address_changes: AddressChanges
@@ -167,6 +174,10 @@ class WebServices:
     """What asks archives elsewhere; none where that is switched off."""
     finder: Finder | None = None
     """What says what a schedule would fetch."""
+    importing: Surroundings | None = None
+    """What is here of what is imported; none where nothing is."""
+    recipes: TestedFolder = field(default_factory=lambda: TestedFolder(None))
+    """The recipes of this machine's folder, with their self-tests."""
     worklists: Worklists | None = None
     """What asks worklists elsewhere; none where that is switched off."""
     rule_kinds: Kinds = field(default_factory=dict)
@@ -195,7 +206,7 @@ class WebServices:
     @cached_property
     def analyses(self) -> AnalysisKinds:
         """The kinds of analyses of this installation."""
-        return AnalysisKinds(self.settings.analysis)
+        return AnalysisKinds(self.settings.analysis, self.settings.mail.language)
 
     @cached_property
     def tally(self) -> SentTally:

@@ -45,9 +45,9 @@ def write(session: Session, record: audit.AuditRecord) -> None:
     audit.record(session, record)
 
 
-def seen(database: Database, principal: Principal, record: audit.AuditRecord, distinct: str = "") -> None:
-    """Write that something was seen, once per login; durable before anything is shown."""
-    audit.record_once(database, principal.session_key, record, distinct)
+def seen(database: Database, principal: Principal, record: audit.AuditRecord, distinct: str = "") -> bool:
+    """Write that something was seen, once per login; durable before anything is shown. Says whether it was new."""
+    return audit.record_once(database, principal.session_key, record, distinct)
 
 
 def note_by_link(session: Session, request: Request, principal: Principal, now: datetime) -> None:

@@ -14,6 +14,7 @@ from radrelay import access
 from radrelay.access import Visit
 from radrelay.errors import Forbidden
 from radrelay.web.services import WebServices
+from radrelay.web.tickets import secret_of
 
 LINK_COOKIE = "radrelay_link"
 _ID = r"[0-9a-fA-F-]{36}"
@@ -31,7 +32,14 @@ OPEN_TO_LINKS: dict[str, tuple[str, ...]] = {
     "POST": (rf"/api/studies/{_ID}/exports",),
     "DELETE": (r"/api/shared",),
 }
+_UID = r"[0-9.]{1,64}"
+OPEN_TO_PROGRAMS = (
+    r"/dlx/v1/(list|download/[^/]+|downloadall)",
+    rf"/dicom-web/studies/{_UID}(/series(/{_UID}(/instances/{_UID})?)?|/instances)?",
+)
+"""What a program may ask for that a link let in: with its ticket alone, and only by GET."""
 _PATTERNS = {method: re.compile("|".join(paths)) for method, paths in OPEN_TO_LINKS.items()}
+_PROGRAMS = re.compile("|".join(OPEN_TO_PROGRAMS))
 
 
 class NotByLink(Forbidden):
@@ -46,6 +54,21 @@ def visit_of(request: Request, services: WebServices, cookie: str, peer: str) ->
         visit = access.visit_of(session, cookie, peer, services.clock.now())
     pattern = _PATTERNS.get(request.method)
     if pattern is None or pattern.fullmatch(request.scope["path"]) is None:
+        raise NotByLink
+    return visit
+
+
+def visit_of_ticket(request: Request, services: WebServices, ticket: str, peer: str) -> Visit:
+    """Return the visit of a program's ticket where such may come; raises `TicketRefused`, `LinkOver`, `NotByLink`.
+
+    A ticket that counted when an answer was begun does so until that ends, as long as the visit lasts.
+    """
+    kept: dict[str, str] = request.scope["state"].setdefault("tickets", {})
+    if ticket not in kept:
+        kept[ticket] = secret_of(services.link_keys, ticket, services.clock.now())
+    with services.database.read() as session:
+        visit = access.visit_of(session, kept[ticket], peer, services.clock.now())
+    if request.method != "GET" or _PROGRAMS.fullmatch(request.scope["path"]) is None:
         raise NotByLink
     return visit
 

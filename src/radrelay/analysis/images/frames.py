@@ -78,6 +78,8 @@ class Frame:
     sequence: str
     echo_time_ms: float | None
     tilt_deg: float
+    told_points: int = 0  # (0020,0105), how many time points were asked for
+    told_images: int = 0  # (0020,1002), how many images the acquisition yielded
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +156,13 @@ def _frames_of(path: Path, known: dict[tuple[str, ...], Series]) -> list[Frame]:
     last = (
         tuple(header.texts(0x00080008)), rows, columns, _whole(header, 0x00280002) or 1,
     )  # fmt: skip
+    told = (0, 0) if count > 1 else (_whole(header, 0x00200105), _whole(header, 0x00201002))
     return [
         Frame(
             path, index, count, *shared, plane, _own_times(whole, plane, base, multi=count > 1),
             plane.temporal_position if count > 1 else temporal, *last, *rescales[index], planes.frame_of_reference,
             header.text(0x00180024), plane.echo_time if plane.echo_time is not None else header.number(0x00180081),
-            header.number(0x00181120) or 0.0,
+            header.number(0x00181120) or 0.0, *told,
         )
         for index, plane in enumerate(planes.planes)
     ]  # fmt: skip

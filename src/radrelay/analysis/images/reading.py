@@ -22,16 +22,18 @@ from radrelay.analysis.images.frames import MOSAIC, Frame, Left, open_file, read
 from radrelay.analysis.images.recognising import Recognised, Rules, read_rules, recognise
 from radrelay.analysis.images.stacking import Stack, stack
 from radrelay.analysis.perfusion.refusals import Warned
-from radrelay.analysis.study import ImageReference, Images, PerfusionStudy
+from radrelay.analysis.study import ImageReference, Images, PerfusionStudy, Slab
 from radrelay.dicom.decode import decode_stored
 from radrelay.dicom.encapsulated import frame_ranges, locate, reader_of
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import parse
 from radrelay.dicom.pixels import BrokenPixels, NotViewable, PixelsTooLarge, describe
+from radrelay.dicom.writing import derived_uid
 
 WORKERS = 4
 AIR_HU = -500.0  # a scan of a head has air around it
 MOST_HU = 32_000.0
+JITTER_WARNED_MM = 0.25
 Values = NDArray[np.generic]
 
 
@@ -63,19 +65,53 @@ def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules |
     found = replace(found, perfusion=tuple(_once(found.perfusion)))
     order = stack(found.perfusion)
     images, lost = read_stack(order)
+    images = replace(images, slab=_placed(images.slab, found.perfusion[0].series.uid))
     if found.modality == "CT":
         _check_hounsfield(found.perfusion, images.values)
-    warnings = [Warned("gantry-tilt", {"degrees": round(order.tilt_deg, 1)})] if order.tilt_deg else []
     first = found.perfusion[0]
     header = pydicom.dcmread(first.path, stop_before_pixels=True, force=True)
     te_ms = first.echo_time_ms
     study = PerfusionStudy(
-        found.modality, header, images, te_s=te_ms / 1000 if te_ms and found.modality == "MR" else None
+        found.modality,
+        header,
+        images,
+        te_s=te_ms / 1000 if te_ms and found.modality == "MR" else None,
+        series=found.told(),
     )
     if found.modality == "MR":
         diffusion, weighted = diffusion_of(found.diffusion, found.adc, _simple)
         study = replace(study, diffusion=diffusion, diffusion_weighted=weighted)
-    return Read(study, found, tuple(left), tuple(lost), tuple(warnings))
+    return Read(study, found, tuple(left), tuple(lost), warned_of(order, found.perfusion))
+
+
+def _placed(slab: Slab, series_uid: str) -> Slab:
+    """Return a slab in a frame of reference: one of its own where the images say none, which no others lie in."""
+    if slab.frame_of_reference_uid:
+        return slab
+    return replace(slab, frame_of_reference_uid=derived_uid("perfusion place", series_uid))
+
+
+def warned_of(order: Stack, frames: Sequence[Frame]) -> tuple[Warned, ...]:
+    """Return what a reader is to know of how images lie, and of those that are not there."""
+    warnings = []
+    if order.tilt_deg:
+        warnings.append(Warned("gantry-tilt", {"degrees": round(order.tilt_deg, 1)}))
+    if order.jitter_mm > JITTER_WARNED_MM:
+        warnings.append(Warned("slices-unsteady", {"most_mm": round(order.jitter_mm, 2)}))
+    if not order.slab.frame_of_reference_uid:
+        warnings.append(Warned("no-frame-of-reference"))
+    if missing := max(order.missing, _untold(order, frames)):
+        warnings.append(Warned("images-missing", {"images": missing}))
+    return tuple(warnings)
+
+
+def _untold(order: Stack, frames: Sequence[Frame]) -> int:
+    """Return how many images lack of those that the headers tell of."""
+    by_series: dict[str, list[Frame]] = defaultdict(list)
+    for one in frames:
+        by_series[one.series.uid].append(one)
+    points = max(one.told_points for one in frames) * order.slab.slices - len(frames)
+    return max(points, sum(max(0, max(one.told_images for one in own) - len(own)) for own in by_series.values()))
 
 
 def _recognised(frames: Sequence[Frame], left: Sequence[Left], rules: Rules, chosen: Sequence[str]) -> Recognised:

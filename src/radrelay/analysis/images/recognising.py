@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from radrelay.analysis.images.errors import (
 )
 from radrelay.analysis.images.frames import Frame
 from radrelay.analysis.images.stacking import points_in_time
+from radrelay.analysis.study import SeriesRole
 
 SHIPPED = Path(__file__).with_name("rules.toml")
 LEAST_TIME_POINTS = 10
@@ -93,6 +94,17 @@ class Recognised:
     adc: tuple[Frame, ...] = ()
     native: tuple[Frame, ...] = ()
 
+    def told(self) -> tuple[SeriesRole, ...]:
+        """Return each series that has a part, for a reader to see what was taken for what."""
+        parts = {
+            "perfusion": self.perfusion, "diffusion": self.diffusion, "adc": self.adc, "native": self.native
+        }  # fmt: skip
+        found = []
+        for role, frames in parts.items():
+            for one, count in Counter(one.series for one in frames).items():
+                found.append(SeriesRole(role, one.uid, one.number, count))
+        return tuple(found)
+
 
 def read_rules(path: Path | None = None) -> Rules:
     """Read a site's rules, or those shipped; raises `RulesInvalid`."""
@@ -142,7 +154,9 @@ def recognise(frames: Sequence[Frame], rules: Rules, chosen: Sequence[str] = ())
     if modality != "MR":
         return Recognised(modality, tuple(picked), native=_native(rest))
     diffusion, adc = _diffusion(rest, rules), [one for one in rest if rules.role(one) == "adc"]
-    return Recognised(modality, tuple(picked), tuple(diffusion), tuple(adc), ())
+    taken = {one.series.uid for one in (*diffusion, *adc)}
+    plain = [one for one in rest if one.series.uid not in taken and not rules.role(one)]
+    return Recognised(modality, tuple(picked), tuple(diffusion), tuple(adc), _native(plain))
 
 
 def _choose(candidates: Sequence[Candidate], rules: Rules) -> Candidate:
@@ -231,6 +245,7 @@ def _diffusion(frames: Sequence[Frame], rules: Rules) -> list[Frame]:
 
 
 def _native(frames: Sequence[Frame]) -> tuple[Frame, ...]:
+    """Return the longest series that nothing else was found in: the scan without contrast, or before it."""
     by_series: dict[str, list[Frame]] = defaultdict(list)
     for one in frames:
         if "LOCALIZER" not in one.image_type:

@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 
 from radrelay.analysis.images.errors import OrientationMixed, SizesMixed
 from radrelay.analysis.images.frames import DAY_S, Frame, Times
-from radrelay.analysis.perfusion.checking import check_positions
+from radrelay.analysis.perfusion.checking import check_positions, evenly
 from radrelay.analysis.study import Slab
 
 Doubles = NDArray[np.float64]
 SAME_MM, SAME_DIRECTION = 0.05, 1e-3
+JITTER_MM = (SAME_MM, 0.1, 0.2, 0.35, 0.5, 1.0)  # by which positions of one slice may differ, tried in this order
+JITTER_SHARE = 0.25  # of the distance of slices, and no more
+SAME_PIXEL = 0.5  # of a pixel: so far images of one slice may lie beside each other
 DISTINCT_SHARE = 0.5
 TILT_DEG = 0.5
+TURNING_SHARE = 0.25  # of a slab: as much lacks at the begin and the end where the table went to and fro
 AT_MOST_LAGGING = 2  # time points by which a slice may begin before or behind the fullest
 _WAYS: tuple[tuple[str, Callable[[Times], float | None]], ...] = (
     ("acquired", lambda one: one.acquired_at),
@@ -38,7 +42,8 @@ _CONFIRMING = ("acquired", "acquisition")
 class Stack:
     """Frames × slices; `times` (and, where a second attribute tells them, `other_times`) in s, NaN where there is none.
 
-    `tilt_deg`: by how much the slices are shifted against their normal (a tilted gantry).
+    `tilt_deg`: by how much the slices are shifted against their normal (a tilted gantry); `jitter_mm`: by how much the
+    images of one slice differ in their place along it; `missing`: images not there whose neighbours are.
     """
 
     frames: tuple[tuple[Frame | None, ...], ...]
@@ -46,6 +51,8 @@ class Stack:
     other_times: Doubles | None
     slab: Slab
     tilt_deg: float
+    jitter_mm: float = 0.0
+    missing: int = 0
 
 
 def stack(frames: Sequence[Frame]) -> Stack:
@@ -55,19 +62,23 @@ def stack(frames: Sequence[Frame]) -> Stack:
     normal, places = _places(frames)
     slices = _by_slice(frames, places)
     check_positions(np.array([place for place, _ in slices]))
+    jitter_mm = max(_along(own, normal) for _, own in slices)
+    _lie_upon_each_other(slices, normal, first.plane.spacing or (1.0, 1.0))
+    if len(slices) == 1 and not first.plane.thickness:
+        raise SizesMixed("one slice that does not say how thick it is")
     way, other = (None if one is None else _over_midnight(one, frames) for one in _ways(slices))
     assert way is not None  # noqa: S101 -- the first is always one
     columns = [_in_time(own, way) for _, own in slices]
     rows = _aligned(columns, way)
     table = tuple(tuple(column[row] for column in rows) for row in range(len(rows[0])))
     times = _table(table, way)
-    firsts = [next(one for one in column if one is not None) for column in rows]
-    positions = [one.plane.position or (0.0, 0.0, 0.0) for one in firsts]
+    positions = [_usual(own) for _, own in slices]
     slab = Slab(
-        first.rows, first.columns, tuple((p[0], p[1], p[2]) for p in positions), _orientation(first),
+        first.rows, first.columns, tuple(positions), _orientation(first),
         first.plane.spacing or (1.0, 1.0), first.plane.thickness or 0.0, first.frame_of_reference_uid,
     )  # fmt: skip
-    return Stack(table, times, None if other is None else _table(table, other), slab, _tilt(positions, normal))
+    others = None if other is None else _table(table, other)
+    return Stack(table, times, others, slab, _tilt(positions, normal), jitter_mm, _missing(table))
 
 
 def points_in_time(frames: Sequence[Frame]) -> tuple[int, int]:
@@ -102,7 +113,11 @@ def _orientation(frame: Frame) -> tuple[float, float, float, float, float, float
 
 
 def _places(frames: Sequence[Frame]) -> tuple[Doubles, Doubles]:
-    """Return the normal, and each frame's place along it in mm."""
+    """Return the normal, and each frame's place along it in mm; raises OrientationMixed."""
+    if any(one.plane.orientation is None for one in frames):
+        raise OrientationMixed("images that do not say how they lie")
+    if len({one.frame_of_reference_uid for one in frames}) > 1:
+        raise OrientationMixed("images in several frames of reference")
     directions = np.array([_orientation(one) for one in frames])
     if np.abs(directions - directions[0]).max() > SAME_DIRECTION:
         raise OrientationMixed(images=len(frames))
@@ -113,17 +128,67 @@ def _places(frames: Sequence[Frame]) -> tuple[Doubles, Doubles]:
     return normal, positions @ normal
 
 
+def _lie_upon_each_other(
+    slices: Sequence[tuple[float, list[Frame]]], normal: Doubles, spacing: tuple[float, float]
+) -> None:
+    """Refuse images of one slice that lie beside each other: their pixels are not of the same tissue."""
+    for _, own in slices:
+        apart = np.array([one.plane.position for one in own]) - np.array(own[0].plane.position)
+        aside = apart - (apart @ normal)[:, None] * normal
+        if np.linalg.norm(aside, axis=1).max() > SAME_PIXEL * min(spacing):
+            raise OrientationMixed("images of one slice that lie beside each other")
+
+
+def _usual(own: Sequence[Frame]) -> tuple[float, float, float]:
+    """Return where the images of a slice lie: the median of each coordinate."""
+    x, y, z = np.median(np.array([one.plane.position for one in own], dtype=np.float64), axis=0)
+    return float(x), float(y), float(z)
+
+
+def _along(own: Sequence[Frame], normal: Doubles) -> float:
+    """Return by how much the images of a slice differ in their place along the normal, in mm."""
+    return float(np.ptp(np.array([one.plane.position for one in own]) @ normal))
+
+
 def _by_slice(frames: Sequence[Frame], places: Doubles) -> list[tuple[float, list[Frame]]]:
-    """Return place and frames of each slice, lowest first."""
+    """Return place and frames of each slice, lowest first.
+
+    Scanners tell the table's place anew for each time point: what differs by far less than slices do is one slice. Of
+    the limits in JITTER_MM that part the places clearly, the first counts by which slices are evenly spaced.
+    """
     order = np.argsort(places, kind="stable")
-    found: list[tuple[float, list[Frame]]] = []
-    for number in order:
-        place, frame = float(places[number]), frames[int(number)]
-        if found and place - found[-1][0] <= SAME_MM:
-            found[-1][1].append(frame)
-        else:
-            found.append((place, [frame]))
-    return found
+    along = places[order]
+    clear = [SAME_MM]
+    for limit in JITTER_MM:
+        firsts, lasts = _ends(along, limit)
+        steps = np.diff(along[firsts])
+        if not steps.size or (along[lasts] - along[firsts]).max() <= JITTER_SHARE * steps.min():
+            clear.append(limit)
+            if not steps.size or evenly(steps):
+                break
+    firsts, lasts = _ends(along, clear[-1])
+    return [
+        (float(along[first]), [frames[int(at)] for at in order[first : last + 1]])
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
+
+
+def _ends(along: Doubles, limit: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and the last of each run of sorted places that follow each other within a limit."""
+    cuts = np.flatnonzero(np.diff(along) > limit)
+    return np.concatenate(([0], cuts + 1)), np.concatenate((cuts, [along.size - 1]))
+
+
+def _missing(table: Sequence[Sequence[Frame | None]]) -> int:
+    """Return how many images lack.
+
+    Where a table goes to and fro, a part of the slab begins later or ends sooner: that does not count.
+    """
+    there = np.array([[one is not None for one in row] for row in table])
+    held = np.flatnonzero(there.mean(axis=1) > 1 - TURNING_SHARE)
+    if not held.size:
+        return 0
+    return int((~there[held[0] : held[-1] + 1]).sum())
 
 
 Way = Callable[[Times], float | None]

@@ -22,6 +22,7 @@ from radrelay.analysis.study import (
 )
 
 DIGITS = 4
+ACROSS = 0.7  # how much of a row runs from side to side for its ends to be the patient's right and left
 Constant = str | int | float | bool | list[float] | None
 
 
@@ -61,7 +62,17 @@ def findings_of(
         picture_scale=enlargement(slab.rows, slab.columns),
         curve_unit="1/s" if study.modality == "MR" else "HU",
         reference_frame=None if result.motion is None else int(result.motion.reference),
+        sides=sides(slab.orientation),
+        series=list(study.series),
     )
+
+
+def sides(orientation: Sequence[float]) -> tuple[str, str]:
+    """Return the patient's sides at the left and right edge of a slice (R, L); none where rows run front to back."""
+    along = orientation[0]
+    if abs(along) < ACROSS:
+        return "", ""
+    return ("R", "L") if along > 0 else ("L", "R")
 
 
 def frame_times(study: PerfusionStudy) -> list[float]:

@@ -1,6 +1,7 @@
 """Slices as pictures in colour: the map, its scale with numbers and unit, and what every picture must say.
 
-Nothing of the patient is burned in. Small images are enlarged by whole pixels, so that the text can be read.
+Nothing of the patient is burned in: who knows the patient by alias alone sees pictures, too. Small images are enlarged
+by whole pixels, so that the text can be read.
 """
 
 from __future__ import annotations

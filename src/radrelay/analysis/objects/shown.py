@@ -43,13 +43,15 @@ def maps(study: PerfusionStudy, result: Result) -> Iterator[Volume]:
 
 
 def mean(study: PerfusionStudy, result: Result) -> Volume:
-    """Return the mean of the time points that were kept, with a window that shows the brain."""
+    """Return the mean of what was acquired and kept, with a window that shows the brain."""
     source: Images = study.perfusion
     found: NDArray[np.float32] = np.zeros(source.values.shape[1:], dtype=np.float32)
-    kept = [number for number in range(source.values.shape[0]) if number not in result.dropped]
-    for number in kept:
-        found += source.values[number]
-    found /= np.float32(max(1, len(kept)))
+    times = source.times
+    there = np.ones(source.values.shape[:2], dtype=np.bool_) if times is None else np.isfinite(times)
+    there[list(result.dropped)] = False
+    for number, own in enumerate(there):
+        found[own] += source.values[number][own]
+    found /= np.maximum(1, there.sum(axis=0, dtype=np.float32))[:, None, None]
     scale = GREY_HU
     if study.modality != "CT":
         inside = found[result.tissue] if result.tissue.any() else found

@@ -8,7 +8,7 @@ import numpy as np
 
 from radrelay.analysis.objects.captures import Series
 from radrelay.analysis.objects.colours import table
-from radrelay.analysis.objects.findings import frame_times
+from radrelay.analysis.objects.findings import frame_times, sides
 from radrelay.analysis.objects.order import PROGRAM, Order
 from radrelay.analysis.objects.pictures import lesion_legend
 from radrelay.analysis.objects.plots import Line, plot
@@ -35,7 +35,7 @@ def summary(study: PerfusionStudy, result: Result, order: Order, series: Sequenc
     page.text(MARGIN, 58, say(language, "title"), 38, bold=True)
     page.text(WIDTH - MARGIN, 46, f"{PROGRAM} · {order.local:%Y-%m-%d %H:%M}", 19, SOFT, right=True)
     page.text(WIDTH - MARGIN, 74, say(language, "research"), 19, WARN, right=True)
-    _maps(page, result, order, {one.told.name: one for one in series})
+    _maps(page, result, order, {one.told.name: one for one in series}, sides(study.perfusion.slab.orientation))
     box = (RIGHT, HEAD, WIDTH - MARGIN)
     _volumes(page, (*box, 448), study, result, order)
     _curves(page, (box[0], 462, box[2], 730), study, result, order)
@@ -54,8 +54,8 @@ def chosen(result: Result, count: int) -> list[int]:
     return [int(holding[round(float(one))]) for one in np.linspace(0, holding.size - 1, count)]
 
 
-def _maps(page: Sheet, result: Result, order: Order, series: dict[str, Series]) -> None:
-    """Draw a row of slices for each map, its scale at the left."""
+def _maps(page: Sheet, result: Result, order: Order, series: dict[str, Series], edges: tuple[str, str]) -> None:
+    """Draw a row of slices for each map, its scale at the left; number and the patient's sides on the first row."""
     slices = chosen(result, MOST_COLUMNS)
     label, high = 118, (HEIGHT - HEAD - MARGIN) // len(ROWS)
     across = RIGHT - 24 - MARGIN - label
@@ -72,6 +72,9 @@ def _maps(page: Sheet, result: Result, order: Order, series: dict[str, Series]) 
             page.picture(left, top + (high - 14 - size[1]) // 2, one.paint(at)[crop], size)
             if row == 0:
                 page.text(left, top + 12, f"{at + 1}", 16, SOFT)
+                lower = top + (high - 14 + size[1]) // 2 - 6
+                page.text(left + 4, lower, edges[0], 16)
+                page.text(left + size[0] - 4, lower, edges[1], 16, right=True)
 
 
 def _crop(result: Result) -> tuple[slice, slice]:

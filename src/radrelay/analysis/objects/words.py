@@ -49,10 +49,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "normal": ("CBF of normal tissue {n:.1f} mL/100 g/min", "CBF gesunden Gewebes {n:.1f} mL/100 g/min"),
     "smallest": ("Clusters under {n:g} mL left out", "Bereiche unter {n:g} mL ausgelassen"),
-    "made": ("Made", "Erstellt"),
+    "patient-id": ("ID", "ID"),
+    "born": ("born", "geb."),
+    "study-date": ("study of", "Studie vom"),
     "cut-off-before-wash-out": (
         "The scan ends before wash-out (still {end_percent} % of the peak)",
         "Die Aufnahme endet vor dem Auswaschen (noch {end_percent} % des Gipfels)",
+    ),
+    "sampling-coarse": (
+        "Images {interval_s} s apart: the core reads small",
+        "Bilder {interval_s} s auseinander: Kern zu klein gemessen",
     ),
     "sampling-over-3-s": ("Images further apart than 3 s", "Bilder mehr als 3 s auseinander"),
     "partial-volume-over-2": ("Partial-volume factor {factor} is over 2", "Teilvolumen-Faktor {factor} über 2"),
@@ -70,6 +76,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "two-boluses": ("A second bolus at {second_s} s", "Ein zweiter Bolus bei {second_s} s"),
     "gantry-tilt": ("The gantry was tilted by {degrees}°", "Die Gantry war um {degrees}° gekippt"),
     "images-left-out": ("Images that could not be read: {images}", "Nicht lesbare Bilder: {images}"),
+    "images-missing": ("Images that are missing: {images}", "Fehlende Bilder: {images}"),
+    "slices-unsteady": (
+        "Images of one slice lie up to {most_mm} mm apart",
+        "Bilder einer Schicht liegen bis {most_mm} mm auseinander",
+    ),
+    "no-frame-of-reference": (
+        "The images name no frame of reference",
+        "Die Bilder nennen kein Bezugssystem",
+    ),
     "diffusion-elsewhere": (
         "Diffusion elsewhere, or not of the whole slab: no core",
         "Diffusion liegt anderswo oder deckt nicht alles ab: kein Kern",

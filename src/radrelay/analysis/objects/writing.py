@@ -13,6 +13,7 @@ from radrelay.analysis.objects.document import PLACE as DOCUMENT
 from radrelay.analysis.objects.document import document_file, pdf_of
 from radrelay.analysis.objects.evidence import Evidence
 from radrelay.analysis.objects.findings import findings_of
+from radrelay.analysis.objects.identity import write_identity
 from radrelay.analysis.objects.order import PROGRAM, Order, Place
 from radrelay.analysis.objects.report import PLACE as REPORT
 from radrelay.analysis.objects.report import report_file
@@ -56,12 +57,13 @@ def hand_over(study: PerfusionStudy, result: Result, order: Order, take: Take) -
 def hand_over_summary(
     study: PerfusionStudy, result: Result, order: Order, series: Sequence[captures.Series], take: Take
 ) -> MapSeries:
-    """Hand over the summary, as a picture and as a document; return what is told of the picture."""
+    """Hand over the summary as a picture, and as a document that says whose it is; return the picture's series."""
     page = summary(study, result, order, series)
     title = say(order.language, "title")
     elements = captures.image(study, order, SUMMARY, page.pixels(), f"{SUMMARY.description}. {order.method}")
     elements |= header.derived((), f"{SUMMARY.description}. {order.method}")
     take(f"{SUMMARY.number}-summary.dcm", captures.capture_file(order, SUMMARY, elements))
+    write_identity(page, study, order.language)  # after the picture was taken: that is seen by alias, too
     pdf = pdf_of(page, f"{title} ({PROGRAM})", order.language)
     take(f"{DOCUMENT.number}-document.dcm", document_file(study, order, pdf, title))
     return MapSeries("summary", "", 0.0, 0.0, SUMMARY.series_uid(order), [SUMMARY.sop_uid(order)])

@@ -3,8 +3,9 @@
 Curves come as coefficients (one picture each) in the space of what the artery can cause. Neighbours count by their
 distance and by how alike their softened coefficients are, in units of what noise makes of two voxels of one tissue: a
 bilateral filter over time profiles (as TIPS, Mendrik 2011), steered by few principal directions, in passes of
-widening holes (Dammertz 2010). A second round is steered by what the first found, and tells edges better; where a
-voxel's noise is more than tissues differ by, a third is steered by the second.
+widening holes (Dammertz 2010). A second round is steered by what the first found, and tells edges better. Where a
+voxel's noise is more than tissues differ by, a third is steered by the second; where besides it is much beside the
+tissue's curves themselves, as with a weak bolus, the first is steered by softer ones.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Mask = NDArray[np.bool_]
 DIRECTIONS = 4
 LENIENCE = 6.0
 GUIDES = (1.0, 0.5)  # noise of each round's guide: the softened coefficients, then what the round before found
-NOISY, THIRD_GUIDE = 1.25, 0.25  # of how much tissues differ; the third round's
+NOISY, THIRD_GUIDE = 1.25, 0.35  # of how much tissues differ; the third round's
+CLEAR, WIDEST = 1.8, 1.6  # tissue's mean curve over a voxel's noise: below, a guide is softened more; how much at most
 ACROSS = 0.8  # what a voxel of the next slice counts at most
 SPLINE = (3 / 8, 1 / 4, 1 / 16)
 HALF_PLANE = tuple((row, column) for row in range(3) for column in range(-2, 3) if row > 0 or column > 0)
@@ -41,12 +43,16 @@ def average_alike(pictures: Floats, mask: Mask, sigma: float, guide_sigma: float
         return
     box = bounding_box(mask)
     inside, within = mask[box], pictures[(slice(None), *box)]
-    start = within.copy()
-    guide = np.where(mask, pictures, 0).astype(np.float32)
-    smooth_within(guide, mask, guide_sigma, workers)
-    guide = guide[(slice(None), *box)]
-    left = noise / max(1.0, 2 * np.sqrt(np.pi) * guide_sigma)
+    start = np.where(inside, within, 0).astype(np.float32)
+    guide = start.copy()
+    smooth_within(guide, inside, guide_sigma, workers)
     noisy = noise > NOISY * _difference(guide[:, inside])
+    if noisy:
+        clear = float(np.linalg.norm(start[:, inside].mean(axis=1))) / noise
+        guide_sigma *= float(np.clip(CLEAR / max(clear, 1e-6), 1, WIDEST))
+        guide = start.copy()
+        smooth_within(guide, inside, guide_sigma, workers)
+    left = noise / max(1.0, 2 * np.sqrt(np.pi) * guide_sigma)
     for share in (*GUIDES, THIRD_GUIDE) if noisy else GUIDES:
         steered = _directions(guide, inside, share * left)
         _in_slices(start, within, steered, inside, _passes(sigma), workers)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from radrelay.analysis.perfusion.morphology import pieces
 from radrelay.analysis.perfusion.refusals import NoContrast
-from radrelay.analysis.perfusion.sampling import less_baseline, weights
+from radrelay.analysis.perfusion.sampling import begun_s, less_baseline, weights
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -83,6 +83,13 @@ def find_vessels(
     return _vessels(artery, vein, even, limit)
 
 
+def check_contrast(chosen: Vessel, modality: str) -> None:
+    """Refuse a place that a reader chose where nothing enhances as a vessel does; raises NoContrast."""
+    least = LEAST_PEAK[modality]
+    if not _is_bolus(chosen.curve, least):
+        raise NoContrast(peak=round(chosen.peak, 1), least=least)
+
+
 def partial_volume(artery: Vessel, vein: Vessel, even: Doubles) -> float:
     """Return the vein's area over the artery's, up to the time by which the same blood has passed both."""
     late = max(0.0, vein.half_rise_s - artery.half_rise_s)
@@ -124,7 +131,7 @@ def vessel_at(frames: Floats, times: Doubles, voxels: NDArray[np.int64], even: D
 
 
 def _pieces(frames: Floats, times: Doubles, region: Mask, even: Doubles, until_s: float) -> list[Vessel]:
-    early = np.nan_to_num(times.min(axis=1), nan=0.0) < until_s
+    early = begun_s(times) < until_s
     early[0] = True
     baseline = frames[early].mean(axis=0)
     area = np.where(region, frames.mean(axis=0) - baseline, 0)

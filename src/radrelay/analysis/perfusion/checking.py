@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from radrelay.analysis.perfusion import bolus
 from radrelay.analysis.perfusion.arteries import Vessel, Vessels
 from radrelay.analysis.perfusion.motion import Motion
-from radrelay.analysis.perfusion.refusals import BolusLost, FramesLost, NotFinite, SlicesMissing, Warned
+from radrelay.analysis.perfusion.refusals import (
+    BolusLost,
+    FramesLost,
+    NotFinite,
+    PlaceOutside,
+    SlicesMissing,
+    Warned,
+)
 from radrelay.analysis.perfusion.times import LOST_SHARE, Timing
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 IN_A_ROW = 3
+EVEN = 1.5  # the largest distance of slices over the least
 LEAST_SLAB_MM = 80.0
 MUCH_MM, MUCH_DEG = 3.0, 2.0
 PARTIAL_VOLUME_WARNED = 2.0
@@ -29,11 +39,23 @@ def check_volume(volume: NDArray[np.generic]) -> None:
         raise NotFinite()
 
 
+def evenly(steps_mm: NDArray[np.floating]) -> bool:
+    """Say whether distances of neighbouring slices leave no room for another."""
+    return bool(steps_mm.max() <= EVEN * steps_mm.min())
+
+
 def check_positions(positions_mm: NDArray[np.floating]) -> None:
     """Refuse a stack of slices (mm along their normal) in which one is missing; raises SlicesMissing."""
     steps = np.diff(np.sort(positions_mm.astype(np.float64)))
-    if steps.size and steps.max() > 1.5 * steps.min():
+    if steps.size and not evenly(steps):
         raise SlicesMissing(gap_mm=round(float(steps.max()), 1), usual_mm=round(float(steps.min()), 1))
+
+
+def check_places(places: Sequence[tuple[int, int, int]], shape: tuple[int, int, int]) -> None:
+    """Refuse places (slice, row, column) that a reader chose outside of the images; raises PlaceOutside."""
+    for one in places:
+        if not all(0 <= at < size for at, size in zip(one, shape, strict=True)):
+            raise PlaceOutside(place=", ".join(str(at) for at in one))
 
 
 def check_frames(kept: Mask) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radrelay.analysis.perfusion import alike, bolus, grid, motion, sampling, smoothing, subspace
-from radrelay.analysis.perfusion.arteries import Vessel, Vessels, calmed, find_vessels, vessel_at
+from radrelay.analysis.perfusion.arteries import Vessel, Vessels, calmed, check_contrast, find_vessels, vessel_at
 from radrelay.analysis.perfusion.brain import Brain, find_brain
-from radrelay.analysis.perfusion.checking import check_bolus, check_frames, check_volume, warn
+from radrelay.analysis.perfusion.checking import check_bolus, check_frames, check_places, check_volume, warn
 from radrelay.analysis.perfusion.constants import Constants, Modality
 from radrelay.analysis.perfusion.conversion import delta_r2_star
 from radrelay.analysis.perfusion.lesions import Lesions, core_by_diffusion, delineate
@@ -108,6 +108,7 @@ def analyse(
     watch.done("times")
     by = grid.factor(spacing, volume.shape)
     frames = grid.joined(volume, by, options.workers)
+    sampling.fill(frames, timing.times)
     pixels = (spacing[0], spacing[1] * by, spacing[2] * by)
     watch.done("joining")
     moved = None
@@ -167,7 +168,7 @@ class _Study:
         return -frames if self.options.modality == "MR" else frames
 
     def _early(self) -> Mask:
-        early: Mask = np.nan_to_num(np.nanmin(self.times, axis=1)) < self.arrival_s
+        early: Mask = sampling.begun_s(self.times) < self.arrival_s
         early[0] = True
         return early
 
@@ -177,6 +178,10 @@ class _Study:
 
     def _vessels(self, rising: Floats, by: int) -> Vessels:
         options, limit = self.options, self.constants.partial_volume_limit
+        check_places(
+            (*options.artery, *options.vein),
+            (self.frames.shape[1], self.frames.shape[2] * by, self.frames.shape[3] * by),
+        )
         found = find_vessels(
             rising, self.times, self.brain.inside, self.even, self.arrival_s, options.modality, limit
         )  # fmt: skip
@@ -187,6 +192,8 @@ class _Study:
             for name, places in (("artery", options.artery), ("vein", options.vein))
             if places
         }
+        for vessel in chosen.values():
+            check_contrast(vessel, options.modality)
         return found.with_chosen(self.even, limit, chosen.get("artery"), chosen.get("vein"))
 
     def _large_vessels(self, rising: Floats) -> Mask:

@@ -19,6 +19,12 @@ class NoContrast(AnalysisRefused):
     code = "perfusion-no-contrast"
 
 
+class PlaceOutside(AnalysisRefused):
+    """A place that was chosen for artery or vein lies outside of the images."""
+
+    code = "perfusion-place-outside"
+
+
 class TooFewFrames(AnalysisRefused):
     """There are fewer than 20 time points."""
 
@@ -82,6 +88,7 @@ class NotFinite(AnalysisRefused):
 WARNINGS = (
     "cut-off-before-wash-out",
     "sampling-over-3-s",
+    "sampling-coarse",
     "partial-volume-over-2",
     "slab-under-8-cm",
     "much-motion",
@@ -92,6 +99,9 @@ WARNINGS = (
     "gap-in-time",
     "gantry-tilt",
     "images-left-out",
+    "images-missing",
+    "slices-unsteady",
+    "no-frame-of-reference",
     "diffusion-elsewhere",
     "no-diffusion",
 )

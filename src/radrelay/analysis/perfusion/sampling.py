@@ -22,6 +22,27 @@ def grid(times: NDArray[np.floating], step_s: float = GRID_S) -> Doubles:
     return np.arange(0, end + 1e-6, step_s)
 
 
+def fill(frames: NDArray[np.floating], times: NDArray[np.floating]) -> None:
+    """Put what lies between its neighbours in the same slice in the place of each image that was not acquired.
+
+    `frames`: frames × slices × rows × columns, `times`: frames × slices, NaN where not acquired. Curves leave those
+    out; what looks at whole frames (motion, brain, vessels) must not take their emptiness for a signal.
+    """
+    for number in range(frames.shape[1]):
+        there = np.flatnonzero(np.isfinite(times[:, number]))
+        for one in np.setdiff1d(np.arange(len(frames)), there):
+            after = int(np.searchsorted(there, one))
+            left, right = there[max(after - 1, 0)], there[min(after, there.size - 1)]
+            share = (one - left) / (right - left) if right > left else 0.0
+            frames[one, number] = (1 - share) * frames[left, number] + share * frames[right, number]
+
+
+def begun_s(times: NDArray[np.floating]) -> Doubles:
+    """Return when each frame began, in s; infinity where nothing of it was acquired."""
+    found: Doubles = np.where(np.isfinite(times), times, np.inf).min(axis=1)
+    return found
+
+
 def weights(own: NDArray[np.floating], even: NDArray[np.floating], way: Way = "linear") -> Doubles:
     """Return the matrix (grid × samples) that takes samples at times `own` to `even`; held beyond both ends."""
     inside = np.clip(even, own[0], own[-1])

@@ -23,6 +23,7 @@ from radrelay.analysis.perfusion.refusals import (
 
 Doubles = NDArray[np.float64]
 LEAST_FRAMES, LEAST_SPAN_S = 20, 40.0
+COARSE_S = 2.2  # from here on the core reads small: see docs/perfusion.md
 SLOW_S = 3.05  # over 3 s, with what a clock in hundredths of seconds rounds off
 LOST_SHARE = 0.1
 GAP = 2.5  # intervals
@@ -99,6 +100,8 @@ def _gaps(intervals: list[Doubles], usual: float) -> tuple[Warned, ...]:
     slow = max(float(np.quantile(steps, 0.5)) for steps in intervals)
     if slow > SLOW_S:
         found.append(Warned("sampling-over-3-s", {"interval_s": round(slow, 2)}))
+    elif slow > COARSE_S:
+        found.append(Warned("sampling-coarse", {"interval_s": round(slow, 2)}))
     return tuple(found)
 
 

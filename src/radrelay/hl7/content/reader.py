@@ -9,12 +9,23 @@ from datetime import date, datetime
 from radrelay.hl7.content.views import Merge, Patient, Visit
 from radrelay.hl7.errors import FieldBroken, FieldMissing, SegmentMissing
 from radrelay.hl7.mapping.rules import Mapping, Source
-from radrelay.hl7.message.datatypes import Coded, Identifier, coded, dicom_name, identifier, person_name
-from radrelay.hl7.message.model import Message, Segment
+from radrelay.hl7.message.datatypes import (
+    Authority,
+    Coded,
+    Identifier,
+    coded,
+    dicom_name,
+    entity_authority,
+    identifier,
+    person_name,
+)
+from radrelay.hl7.message.model import Message, Segment, picked
 from radrelay.hl7.message.times import parse_date, parse_time
 
 MOST_CHARACTERS = 64
 """A patient ID, an accession number and the like are no longer than this in DICOM (LO)."""
+_ENTITIES = frozenset({("IPC", 1), ("ORC", 2), ("ORC", 3), ("OBR", 2), ("OBR", 3)})
+"""Fields of orders that hold an EI: the number, and who issued it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,7 @@ class Reader:
             sex=self.text("patient.sex"),
             account_number=self.text("patient.account_number"),
             identifiers=_identifiers(segment, 3),
+            authority=own.authority,
             cleared=frozenset(self._cleared()),
         )
 
@@ -128,10 +140,23 @@ class Reader:
             self.mapping.issuer(own.authority.name),
             self._person("prior.name"),
             identifiers=_identifiers(segment, 1),
+            authority=own.authority,
         )
         if prior.key == patient.key:
             raise FieldBroken("the ID that is no more is the one that goes on", "MRG-1")
         return Merge(patient, prior)
+
+    def accession_authority(self, number: str) -> Authority:
+        """Return who issued an order's accession number: said with it (EI), or with the number that is the same."""
+        for attribute in ("accession_number", "filler_number", "placer_number"):
+            for source, raw, segment in self._raw(f"order.{attribute}"):
+                place = source.place
+                if place is None or (place.segment, place.field) not in _ENTITIES or place.component > 1:
+                    continue
+                told = entity_authority(raw, segment.encoding)
+                if told.name and picked(raw, segment.encoding) == number:
+                    return told
+        return Authority()
 
     def visit(self) -> Visit:
         """Return where the patient is."""

@@ -131,6 +131,7 @@ def _order(reader: Reader) -> Order:
         control=control,
         status=reader.text("order.status"),
         **found,
+        accession_authority=reader.accession_authority(found["accession_number"]),
         requested_procedure_id=reader.text("order.requested_procedure_id"),
         scheduled_step_id=reader.text("order.scheduled_step_id"),
         study_uid=_uid(reader, "order.study_uid"),

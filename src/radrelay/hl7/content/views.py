@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from radrelay.hl7.message.datatypes import Coded, Identifier
+from radrelay.hl7.message.datatypes import Authority, Coded, Identifier
 
 PatientEvent = Literal[
     "admit", "transfer", "discharge", "register", "pre-admit", "to-inpatient", "to-outpatient", "update",
@@ -20,7 +20,7 @@ ADT_EVENTS: dict[str, PatientEvent] = {
 }  # fmt: skip
 Change = Literal["patient", "order", "report"]
 """What a message is about, by which handlers are chosen."""
-UNCODED = Coded()
+UNCODED, NOBODYS = Coded(), Authority()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Patient:
     """A patient as a message names them.
 
     `cleared` are the attributes that the message says are to be deleted (`""`); what is empty and not among them was
-    not said. `name` is a DICOM person name with its groups. `sex` is DICOM's M, F, O or empty.
+    not said. `name` is a DICOM person name with its groups. `sex` is DICOM's M, F, O or empty. `authority` issued the
+    ID.
     """
 
     patient_id: str
@@ -38,6 +39,7 @@ class Patient:
     sex: str = ""
     account_number: str = ""
     identifiers: tuple[Identifier, ...] = ()
+    authority: Authority = NOBODYS
     cleared: frozenset[str] = frozenset()
 
     @property
@@ -95,6 +97,7 @@ class Order:
     placer_number: str = ""
     filler_number: str = ""
     accession_number: str = ""
+    accession_authority: Authority = NOBODYS
     requested_procedure_id: str = ""
     scheduled_step_id: str = ""
     study_uid: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from radrelay.hl7.message.encoding import Encoding
@@ -23,6 +24,17 @@ class Authority:
     def name(self) -> str:
         """Return the site's name for it, else the universal one; empty where nobody is named."""
         return self.namespace or self.universal_id
+
+    @property
+    def text(self) -> str:
+        """Return it as it is kept; empty where nobody is named."""
+        told = [self.namespace, self.universal_id, self.universal_type]
+        return json.dumps(told, ensure_ascii=False) if self.name else ""
+
+    @classmethod
+    def of(cls, text: str) -> Authority:
+        """Return what was kept."""
+        return cls(*json.loads(text)) if text else cls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,11 @@ def _plain(text: str) -> str:
 def authority(raw: str, encoding: Encoding) -> Authority:
     """Return the HD in a component, whose parts are subcomponents."""
     return Authority(*(picked(raw, encoding, 1, place) for place in (1, 2, 3)))
+
+
+def entity_authority(raw: str, encoding: Encoding) -> Authority:
+    """Return who issued the number of an EI, whose parts are components."""
+    return Authority(*(picked(raw, encoding, place) for place in (2, 3, 4)))
 
 
 def identifier(raw: str, encoding: Encoding) -> Identifier:

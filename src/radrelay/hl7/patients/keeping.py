@@ -80,6 +80,7 @@ def keep_demographics(session: Session, saying: Saying, patient: Patient) -> Hl7
         _remember(row, before)
     known = [[one.value, one.authority.name, one.kind] for one in patient.identifiers]
     row.identifiers = json.dumps(known, ensure_ascii=False)
+    row.authority = patient.authority.text or row.authority
     row.told_at, row.port = saying.at, saying.port
     row.message_id, row.changed_at = saying.message_id, saying.now
     return row
@@ -164,8 +165,8 @@ def _begin(session: Session, saying: Saying, patient: Patient) -> Hl7Patient:
         id=new_id(), organisation_id=saying.organisation_id, issuer=patient.issuer, patient_id=patient.patient_id,
         name="", birth_date=None, sex="", account_number="", identifiers="[]", former="[]", patient_class="", ward="",
         room="", bed="", facility="", visit_number="", admitted_at=None, discharged_at=None, into_issuer="",
-        into_patient_id="", into_port="", merged_at=None, port=saying.port, message_id=saying.message_id, told_at=None,
-        visit_at=None, changed_at=saying.now,
+        authority="", into_patient_id="", into_port="", merged_at=None, port=saying.port, message_id=saying.message_id,
+        told_at=None, visit_at=None, changed_at=saying.now,
     )  # fmt: skip
     session.add(row)
     session.info.setdefault(_KNOWN, {})[row.organisation_id, row.issuer, row.patient_id] = row

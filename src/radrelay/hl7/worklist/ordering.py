@@ -61,6 +61,7 @@ class _Whose:
     name: str
     birth_date: date | None
     sex: str
+    authority: str
 
 
 class OrderBook:
@@ -142,7 +143,10 @@ def forget_items(session: Session, now: datetime, keep_days: int) -> int:
 
 def _whose(session: Session, organisation_id: uuid.UUID, patient: Patient) -> _Whose:
     """Return whose an order is: of an ID that was merged the patient who goes on, if the order names no other."""
-    plain = _Whose(patient.issuer[:64], patient.patient_id, patient.name, patient.birth_date, patient.sex[:1])
+    plain = _Whose(
+        patient.issuer[:64], patient.patient_id, patient.name, patient.birth_date, patient.sex[:1],
+        patient.authority.text,
+    )  # fmt: skip
     row = find_patient(session, organisation_id, patient.key) if patient.issuer else None
     if row is None:
         return plain
@@ -160,10 +164,10 @@ def _whose(session: Session, organisation_id: uuid.UUID, patient: Patient) -> _W
 
 
 def _known(row: Hl7Patient, patient: Patient) -> _Whose:
-    said = told(row)
+    said, authority = told(row), patient.authority.text if row.issuer == patient.issuer else ""
     return _Whose(
         row.issuer, row.patient_id, said["name"] or patient.name, row.birth_date or patient.birth_date,
-        said["sex"] or patient.sex[:1],
+        said["sex"] or patient.sex[:1], row.authority or authority,
     )  # fmt: skip
 
 
@@ -220,6 +224,8 @@ def _remark(name: str) -> NameShortened | None:
 
 
 def _write_patient(item: WorklistItem, whose: _Whose) -> None:
+    if item.patient_issuer != whose.issuer or whose.authority:
+        item.patient_authority = whose.authority
     item.patient_issuer, item.patient_id = whose.issuer, whose.patient_id
     item.patient_name = whose.name or item.patient_name
     item.patient_birth_date = whose.birth_date or item.patient_birth_date
@@ -246,6 +252,7 @@ def _values(order: Order) -> dict[str, str]:
         "placer_number": order.placer_number,
         "filler_number": order.filler_number,
         "accession_number": order.accession_number,
+        "accession_authority": order.accession_authority.text,
         "requested_procedure_id": order.requested_procedure_id,
         "step_id": order.scheduled_step_id,
         "study_uid": order.study_uid,

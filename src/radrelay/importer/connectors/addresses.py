@@ -21,7 +21,7 @@ from radrelay.importer.places import Target, target_of
 from radrelay.importer.secret import Secret
 
 Kind = Literal["kheops", "orthanc", "dicomweb"]
-MOST_STUDIES = 200
+MOST_STUDIES = 5000
 _KHEOPS_VIEW = re.compile(r"(?P<before>.*)/view/(?P<token>[A-Za-z0-9]{22})/?")
 _KHEOPS_LINK = re.compile(r"(?P<before>.*)/api/link/(?P<token>[A-Za-z0-9]{22})(?P<after>/.*)?")
 _ORTHANC = re.compile(
@@ -82,7 +82,7 @@ def _kheops(target: Target, path: str) -> Shared | None:
     base = f"{_root(target)}{found['before']}/api"
     study = (named and named["study"]) or ""
     return Shared(
-        "kheops", target.name, base, Secret(found["token"]), _uids(study), _uid((named and named["series"]) or "")
+        "kheops", target.name, base, Secret(found["token"]), _uids(study), uid_of((named and named["series"]) or "")
     )
 
 
@@ -98,7 +98,7 @@ def _orthanc(target: Target, path: str, asked: Mapping[str, str]) -> Shared | No
         return None
     header = name if name != "authorization" else ""
     base = f"{_root(target)}{found['before']}/dicom-web"
-    return Shared("orthanc", target.name, base, Secret(token), studies, _uid(asked.get("series", "")), header)
+    return Shared("orthanc", target.name, base, Secret(token), studies, uid_of(asked.get("series", "")), header)
 
 
 def _dicomweb(target: Target, path: str, asked: Mapping[str, str]) -> Shared | None:
@@ -108,7 +108,7 @@ def _dicomweb(target: Target, path: str, asked: Mapping[str, str]) -> Shared | N
     token = next((asked[one] for one in _BEARERS if asked.get(one)), "")
     studies = _uids(found["study"] or asked.get("studyinstanceuid", "") or asked.get("0020000d", ""))
     base = f"{_root(target)}{found['base']}"
-    return Shared("dicomweb", target.name, base, Secret(token), studies, _uid(found["series"] or ""))
+    return Shared("dicomweb", target.name, base, Secret(token), studies, uid_of(found["series"] or ""))
 
 
 def _root(target: Target) -> str:
@@ -130,9 +130,10 @@ def _studies_of(token: str) -> tuple[str, ...]:
 
 
 def _uids(text: str) -> tuple[str, ...]:
-    found = dict.fromkeys(uid for one in re.split(r"[,\\]", text) if (uid := _uid(one.strip())))
+    found = dict.fromkeys(uid for one in re.split(r"[,\\]", text) if (uid := uid_of(one.strip())))
     return tuple(found)[:MOST_STUDIES]
 
 
-def _uid(text: str) -> str:
+def uid_of(text: str) -> str:
+    """Return a UID as it is (PS3.5 9.1), nothing for what is none: what a portal names leads nowhere else."""
     return text if re.fullmatch(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+", text) else ""

@@ -8,14 +8,15 @@ before, so that a download which outlasts it goes on where it was.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
-from urllib.parse import parse_qs, quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
-from radrelay.importer.attempts import Attempts, counted_as
+from radrelay.importer import watching
+from radrelay.importer.attempts import Attempts, counted_as, counting
 from radrelay.importer.connectors.dlx_answers import Asked, Login, asked_of, items_of, login_of, written_answer
+from radrelay.importer.connectors.entered import token_in
 from radrelay.importer.connectors.health_links import is_health_link
 from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.contents import PARCELS, Content
@@ -28,7 +29,6 @@ from radrelay.importer.errors import (
     HostNotAllowed,
     LinkExpiredThere,
     LoginEnded,
-    NotEncrypted,
     NothingListed,
     NotThere,
     PageForParcel,
@@ -37,8 +37,6 @@ from radrelay.importer.errors import (
     PortalRefused,
     PortalTrouble,
     PortalUnclear,
-    PortalUnreachable,
-    PortalUntrusted,
     TooManyRedirects,
 )
 from radrelay.importer.outgoing import Outgoing, Reply, Request
@@ -46,15 +44,10 @@ from radrelay.importer.places import Target, next_of, target_of
 from radrelay.importer.secret import Secret
 
 Came = TypeVar("Came")
-UNCOUNTED = (
-    AddressRefused, HostNotAllowed, LinkExpiredThere, NotEncrypted, PortalBusy, PortalUnclear, PortalUnreachable,
-    PortalUntrusted,
-)  # fmt: skip
 GONE = (400, 404, 410)
 EARLY_S = 20.0
 PATIENCE_S = 1800.0
 TEXTS: frozenset[Content] = frozenset({"text", "xml"})
-_TOKEN = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.~-]{5,200}")
 
 
 def nobody_watches(have: int, size: int | None) -> None:
@@ -71,7 +64,7 @@ class DlxConnector:
         outgoing: Outgoing,
         attempts: Attempts,
         *,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] = watching.pause,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outgoing, self._attempts, self._pause, self._clock = outgoing, attempts, pause, clock
@@ -80,7 +73,7 @@ class DlxConnector:
         """Return the lead of an address with a token: `…/token/VALUE`, `?token=VALUE`, or as its last part."""
         try:
             target = target_of(text, clear_loopback=self._outgoing.judge.loopback)
-            token = "" if is_health_link(text) else _token(text)
+            token = "" if is_health_link(text) else token_in(text)
         except (PortalTrouble, ValueError):
             return None
         return Lead(self.name, target.name, Secret(token), Secret(text)) if token else None
@@ -141,13 +134,8 @@ class DlxErrand:
         ]
         self._written = json.dumps({"tfaAnswer": told}).encode()
         counted = counted_as(self._lead.host, self._lead.token)
-        left = self._attempts.spend(counted)
-        try:
+        with counting(self._attempts, [counted], lambda: self._session.spoken) as left:
             self._log_in(left)
-        except UNCOUNTED:
-            self._attempts.give_back(counted)
-            raise
-        self._attempts.give_back(counted)
         return None
 
     def items(self) -> tuple[Item, ...]:
@@ -162,10 +150,6 @@ class DlxErrand:
         """Bring one item; waits where the portal is busy, logs in again where it takes long."""
         accept = PARCELS if item.media_type.startswith("text/") or item.media_type.endswith("xml") else PARCELS - TEXTS
         return self._bring(f"{self._base}/{contract.DOWNLOAD}/{quote(item.id, safe='')}", accept, sink, tell)
-
-    def download_all(self, sink: Sink, tell: Tell = nobody_watches) -> Downloaded:
-        """Bring all items as one ZIP."""
-        return self._bring(f"{self._base}/{contract.DOWNLOAD_ALL}", frozenset({"zip"}), sink, tell)
 
     def _bring(self, url: str, accept: frozenset[Content], sink: Sink, tell: Tell) -> Downloaded:
         carried = Download(self._session, url, sink, accept=accept, tell=tell, pause=self._pause)
@@ -278,17 +262,3 @@ def _led(here: Target, told: str, *, clear: bool) -> Target | None:
 def _refused(reply: Reply) -> PortalRefused:
     words = f"{reply.target.name} answers HTTP {reply.status}"
     return PortalRefused(words, host=reply.target.name, status=reply.status)
-
-
-def _token(text: str) -> str:
-    """Return the token in an address, nothing if there is none."""
-    parts = urlsplit(text)
-    for query in (parts.query, parts.fragment.rpartition("?")[2]):
-        given = {name.lower(): values for name, values in parse_qs(query).items()}.get("token")
-        if given:
-            return given[0] if _TOKEN.fullmatch(given[0]) or len(given[0]) >= 5 else ""
-    for path in (parts.fragment.partition("?")[0], parts.path):
-        last = path.rstrip("/").rpartition("/")[2]
-        if _TOKEN.fullmatch(last) and "." not in last:
-            return last
-    return ""

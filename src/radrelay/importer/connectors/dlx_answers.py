@@ -78,15 +78,20 @@ def login_of(reply: Reply, now: float) -> Login:
 
 
 def items_of(reply: Reply) -> tuple[Item, ...]:
-    """Return what is listed, each id once; raises `PortalUnclear`."""
+    """Return what is listed; raises `PortalUnclear`.
+
+    What is listed twice is there once. Without an id that can be asked for it is not reachable; two things under one id
+    both stay, and come in one download.
+    """
     told, host = reply.json(), reply.target.name
     listed = told.get("dataItem") if isinstance(told, dict) else told
     if not isinstance(listed, list) or len(listed) > MOST_ITEMS or not all(isinstance(one, dict) for one in listed):
         raise PortalUnclear(f"{host} lists nothing that can be read", host=host)
-    items = {key: _item(key, one) for one in listed if (key := _id(one.get("id")))}
-    if len(items) < len(listed) and not items:
+    ids = [_id(one.get("id")) for one in _listed_as_written(reply.body)]
+    items = dict.fromkeys(_item(key, one) for key, one in zip(ids, listed, strict=True))
+    if items and not any(one.reachable for one in items):
         raise PortalUnclear(f"{host} lists things without an id", host=host)
-    return tuple(items.values())
+    return tuple(items)
 
 
 def written_answer(question: Question, given: str) -> str:
@@ -132,7 +137,7 @@ def _question(key: str, told: dict[str, Any]) -> Question:
 
 
 def _item(key: str, told: dict[str, Any]) -> Item:
-    uid, count = _text(told.get("studyInstanceUID"), 64), told.get("fileCount")
+    uid = _text(told.get("studyInstanceUID"), 64)
     listed = told.get("modalities")
     modalities = [str(one) for one in listed] if isinstance(listed, list) else re.split(r"[\\,;/\s]+", _text(listed))
     return Item(
@@ -145,8 +150,23 @@ def _item(key: str, told: dict[str, Any]) -> Item:
         name_of(_text(told.get("patientsName"))),
         date_of(told.get("patientsBirthdate")),
         _text(told.get("patientsSex"), 1).upper(),
-        count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None,
+        _count(told.get("fileCount")),
+        bool(key),
     )
+
+
+def _count(told: object) -> int | None:
+    """Return a number of files, some of which are written as 10.0."""
+    if isinstance(told, float) and told.is_integer():
+        told = int(told)
+    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
+
+
+def _listed_as_written(body: bytes) -> list[dict[str, Any]]:
+    """Return what is listed with its numbers as they are written: an id of 7.0 is asked for as 7.0."""
+    told = json.loads(body, parse_int=str, parse_float=str)
+    listed: list[dict[str, Any]] = told["dataItem"] if isinstance(told, dict) else told
+    return listed
 
 
 def _jwt(reply: Reply) -> str:
@@ -184,7 +204,7 @@ def _objects(told: object) -> Iterator[dict[str, Any]]:
 
 
 def _id(told: object) -> str:
-    return str(told) if isinstance(told, str | int) and not isinstance(told, bool) and 0 < len(str(told)) <= 500 else ""
+    return told if isinstance(told, str) and 0 < len(told) <= 500 else ""
 
 
 def _text(told: object, most: int = MOST_TEXT) -> str:

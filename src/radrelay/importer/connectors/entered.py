@@ -1,12 +1,19 @@
 """What people type, paste and scan, as the link that it holds: QR codes in capitals, in wrappers, across lines.
 
-Nothing is guessed beyond spelling: what stands in a path or a query is left as it is.
+Of several addresses (letters have homepages, too) it is the one that says most plainly that something is fetched with
+it. Nothing is guessed beyond spelling: what stands in a path or a query is left as it is, and a link that is broken
+over lines is joined only where it plainly goes on.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+from radrelay.importer.connectors.addresses import shared_by
+from radrelay.importer.connectors.health_links import is_health_link, is_whole
 
 MOST_CHARACTERS = 20_000
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
@@ -17,20 +24,95 @@ _BARE = re.compile(
     r"(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"'|^`{}]+", re.IGNORECASE
 )
 _TRAILING = ".,;:!?)]}»”’"
+_HYPHENATED = re.compile("\u00ad[ \t]*\r?\n[ \t]*")
+_NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t>]*([A-Za-z0-9_.~%=&-]+)[ \t]*(?=\r?\n|$)")
+_GOES_ON, MOST_LINES = ("-", "=", "&", "_"), 200
+_TOKEN = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.~-]{5,200}")
 
 
 def link_in(text: str) -> str:
-    """Return the first link in a text, spelled as links are; nothing if there is none."""
-    plain = _INVISIBLE.sub("", text[:MOST_CHARACTERS]).strip()
+    """Return the link in a text, spelled as links are; nothing if there is none. Of several alike it is the first."""
+    plain = _INVISIBLE.sub("", _HYPHENATED.sub("", text[:MOST_CHARACTERS])).strip()
     bookmark = _BOOKMARK.match(plain)
     if bookmark is not None:
         plain = re.sub(r"\\(.)", r"\1", bookmark[1])
-    plain = plain.translate(_DASHES)
-    found = _LINK.search(plain)
-    if found is not None:
-        return _spelled(found[0].rstrip(_TRAILING))
-    bare = _BARE.search(unicodedata.normalize("NFC", plain))
-    return _spelled(f"https://{bare[0].rstrip(_TRAILING)}") if bare is not None and "@" not in bare[0] else ""
+    return min(_links(plain.translate(_DASHES)), key=_rank, default="")
+
+
+def token_in(link: str) -> str:
+    """Return the token in an address, nothing if there is none: `?token=VALUE`, or its last part."""
+    parts = urlsplit(link)
+    given = _parameter(link)
+    if given is not None:
+        return given if len(given) >= 5 else ""
+    for path in (parts.fragment.partition("?")[0], parts.path):
+        last = path.rstrip("/").rpartition("/")[2]
+        if _TOKEN.fullmatch(last) and "." not in last:
+            return last
+    return ""
+
+
+def _parameter(link: str) -> str | None:
+    """Return the parameter `token` of an address, none if it has none."""
+    parts = urlsplit(link)
+    for query in (parts.query, parts.fragment.rpartition("?")[2]):
+        given = {name.lower(): values for name, values in parse_qs(query).items()}.get("token")
+        if given:
+            return given[0]
+    return None
+
+
+def _links(plain: str) -> Iterator[str]:
+    """Yield the links in a text, and then what may be one without its scheme."""
+    spans: list[tuple[int, int]] = []
+    for found in _LINK.finditer(plain):
+        spans.append(found.span())
+        yield _spelled(_joined(found[0], plain[found.end() :]).rstrip(_TRAILING))
+    bare = unicodedata.normalize("NFC", plain) if not spans else plain
+    for found in _BARE.finditer(bare):
+        if "@" not in found[0] and not any(start <= found.start() < end for start, end in spans):
+            yield _spelled(f"https://{_joined(found[0], bare[found.end() :]).rstrip(_TRAILING)}")
+
+
+def _joined(link: str, rest: str) -> str:
+    """Return a link with the lines after it on which it goes on.
+
+    A health link says when it is whole. Another one goes on where it ends in a hyphen or the like, or the next line
+    begins with one, and that line is one piece that looks like a token.
+    """
+    whole, sealed = link, is_health_link(link)
+    for _ in range(MOST_LINES):
+        following = _NEXT_LINE.match(rest)
+        if following is None or (sealed and is_whole(whole)):
+            break
+        piece, rest = following[1], rest[following.end() :]
+        if not sealed and not _goes_on(whole, piece):
+            break
+        whole += piece
+    return whole if not sealed or is_whole(whole) else link
+
+
+def _goes_on(link: str, piece: str) -> bool:
+    open_ended = link.endswith(_GOES_ON) or piece.startswith("-")
+    return open_ended and (any(c.isdigit() for c in piece) or piece.upper() == piece)
+
+
+def _rank(link: str) -> int:
+    """Return how plainly a link says that something is fetched with it; the lower the plainer."""
+    try:
+        parts = urlsplit(link)
+        shared = shared_by(link)
+        if not link or is_health_link(link) or _parameter(link):
+            return 0 if link else 9
+        if shared is not None and (shared.token or shared.study_uids):
+            return 0
+        if token_in(link):
+            return 1
+    except ValueError:
+        return 8
+    if parts.query or parts.fragment:
+        return 2
+    return 3 if parts.path.strip("/") else 4
 
 
 def _spelled(link: str) -> str:

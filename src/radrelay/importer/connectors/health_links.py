@@ -1,7 +1,7 @@
 """SMART Health Links as they are written: `shlink:/…`, alone or after a viewer's address (FHIR IG, 1.0.0 STU1).
 
-Only read here: the manifest, its passcode and its encrypted files are asked for elsewhere. A viewer's address before
-the `#` is nothing that is asked.
+Only read here: the manifest, its passcode and its encrypted files are asked for by `health_link_errand`. A viewer's
+address before the `#` is nothing that is asked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from radrelay.importer.connectors.ports import Lead
@@ -21,6 +21,10 @@ from radrelay.importer.secret import Secret
 VERSION = 1
 KEY_BYTES, MOST_LABEL = 32, 80
 _WRITTEN = re.compile(r"(?:^|#)shlink:/(?P<payload>[A-Za-z0-9_-]+)=*$", re.IGNORECASE)
+OWN_LABEL = "Medical images"
+_OWN = re.compile(r"/shl/[A-Za-z0-9_-]{43}")
+_DAY = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*(\d{4})", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*(\d{1,2})", re.ASCII)
 _ANY = re.compile(r"(?:^|#)shlink:/", re.IGNORECASE)
 
 
@@ -42,6 +46,11 @@ class HealthLink:
         """Return it as connectors do; the key is what opens it."""
         return Lead("shl", self.host, self.key, self.manifest)
 
+    @property
+    def is_own(self) -> bool:
+        """Tell whether it is of the kind that Radrelay gives out, here or elsewhere: its passcode may be a day."""
+        return self.label == OWN_LABEL and _OWN.search(self.manifest.value) is not None
+
     def require_not_over(self, now: datetime) -> None:
         """Raise `LinkExpiredThere` if its time is over."""
         if self.expires_at is not None and now >= self.expires_at:
@@ -51,6 +60,12 @@ class HealthLink:
 def is_health_link(link: str) -> bool:
     """Tell whether a link says that it is one."""
     return _ANY.search(link) is not None
+
+
+def is_whole(link: str) -> bool:
+    """Tell whether all of what a health link says is there."""
+    found = _WRITTEN.search(link)
+    return found is not None and _payload(found["payload"]) is not None
 
 
 def health_link(link: str, *, clear_loopback: bool = False) -> HealthLink:
@@ -72,6 +87,23 @@ def health_link(link: str, *, clear_loopback: bool = False) -> HealthLink:
     return HealthLink(
         target.name, Secret(url), Secret(key), _moment(told.get("exp")), "P" in flags, "U" in flags, "L" in flags, label
     )
+
+
+def day_in(text: str) -> str:
+    """Return a day as ISO 8601, however it is typed; nothing for what is none, or may be either of two."""
+    first, year = _DAY.fullmatch(text), _YEAR_FIRST.fullmatch(text)
+    if first is not None:
+        day, month, told = (int(one) for one in first.groups())
+        if "/" in text and day <= 12:  # a month is written first with slashes, too
+            month = month if month == day else 0
+    elif year is not None:
+        told, month, day = (int(one) for one in year.groups())
+    else:
+        return ""
+    try:
+        return date(told, month, day).isoformat()
+    except ValueError:
+        return ""
 
 
 def _payload(text: str) -> dict[str, Any] | None:

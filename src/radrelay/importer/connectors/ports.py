@@ -6,16 +6,16 @@ what there is and brings it. Each step raises a `PortalTrouble` that says what s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from radrelay.importer.downloading import Downloaded, Sink, Tell
 from radrelay.importer.secret import Secret
 
 QuestionKind = Literal["birth-date", "study-date", "password", "custom"]
-AnswerForm = Literal["date", "text"]
+AnswerForm = Literal["date", "text", "clicks"]
 FIRST_LANGUAGES = ("en", "de")
 
 
@@ -46,7 +46,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that can be fetched, as the portal describes it: a hint, which its bytes overrule."""
+    """One thing that a portal names, as it describes it: a hint, which its bytes overrule.
+
+    `reachable`: False for what is named without a way to fetch it; it is told as missing. Two things of one `id` come
+    in one download.
+    """
 
     id: str = field(repr=False)
     media_type: str = ""
@@ -58,6 +62,7 @@ class Item:
     birth_date: date | None = field(default=None, repr=False)
     sex: str = ""
     files: int | None = None
+    reachable: bool = True
 
 
 class Errand(Protocol):
@@ -78,6 +83,39 @@ class Errand(Protocol):
     def download(self, item: Item, sink: Sink, tell: Tell) -> Downloaded:
         """Bring one item."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a person is to do before an errand goes on: a question about what is on a picture (PNG).
+
+    `within_s`: so long it waits. `again`: it had been asked before, of a walk that is no more.
+    """
+
+    question: Question
+    picture: bytes = field(repr=False)
+    within_s: float
+    again: bool = False
+
+
+@runtime_checkable
+class LiveErrand(Errand, Protocol):
+    """An errand that lives on while a person is asked, and has to be closed."""
+
+    def carry_on(self, answers: Mapping[str, str], look: Callable[[], None]) -> Pending | None:
+        """Go on to where the downloads begin, or to where a person is asked; `look` raises when it is not wanted."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """An errand whose steps have names of their own."""
+
+    step: str
 
 
 class Connector(Protocol):

@@ -153,8 +153,10 @@ class _Run:
             reached = trouble.code in ("portal-not-allowed", "portal-address-refused", "portal-redirects")
             self._note("questions" if reached else "reached", trouble.message)
             raise _Stopped("no questions came") from trouble
-        clear = "" if self._secure else "by http, on this machine: for trials only"
-        self._note("reached", detail=clear)
+        if self._secure:
+            self._note("reached")
+        else:
+            self._untested("reached", "by http, on this machine: neither HTTPS nor a certificate was tested")
         with self._noting("questions"):
             asked = asked_of(reply) if reply.status == contract.OK else None
             what = "a web page" if reply.body.lstrip()[:1] == b"<" else f"HTTP {reply.status} without tfaQuestion"
@@ -255,7 +257,7 @@ class _Run:
         with self._noting("list"):
             reply = self._ask("GET", contract.LIST, bearer)
             if self._note("list", other_than(reply, contract.OK)):
-                items, told = items_of(reply), reply.json()
+                items, told = tuple(one for one in items_of(reply) if one.reachable), reply.json()
                 raw = told["dataItem"] if isinstance(told, dict) else told
                 lacking = any(not one.get(name) for one in raw for name in ("id", "mimeType", "description"))
                 faults = (

@@ -9,11 +9,10 @@ import json
 import uuid
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -23,136 +22,27 @@ from radrelay.analysis.errors import NoFindings
 from radrelay.analysis.kinds import Kind as KindOfAnalysis
 from radrelay.analysis.models import AnalysisRun
 from radrelay.analysis.switching import Switched
-from radrelay.archive.models import Instance, Series
+from radrelay.archive.models import Series
 from radrelay.routing.destinations import list_destinations
 from radrelay.web import trail
-from radrelay.web.aliases import token_of
+from radrelay.web.analysis_findings import veiled, with_pictures
+from radrelay.web.analysis_shapes import (
+    Analysis,
+    Parameter,
+    ResultSeries,
+    Run,
+    Runs,
+    Use,
+    WantedRerun,
+    WantedRun,
+    WantedSetting,
+)
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.problems import Trouble, answers, correlation_of
 from radrelay.web.reach import Reach, ReachedStudy
 from radrelay.web.services import WebServices
 
 router = APIRouter(tags=["analyses"])
-Value = float | str | bool | list[float | list[float]] | None
-MOST_PICTURES = 2_000
-UIDS = ("series_uid", "sop_uids", "sop_uid")
-
-
-class Parameter(BaseModel):
-    """Something that may be set of an analysis: `default` is what counts here unless a run says otherwise.
-
-    A list holds numbers, or lists of numbers (places as slice, row, column); `least` and `most` are how many.
-    """
-
-    name: str
-    kind: Literal["number", "choice", "boolean", "list"]
-    default: Value
-    least: float | None
-    most: float | None
-    choices: list[str]
-    unit: str
-
-
-class Analysis(BaseModel):
-    """A kind of analysis and how it is set here; `waiting` and `running` count runs."""
-
-    kind: str
-    name: str
-    version: str
-    enabled: bool
-    parameters: list[Parameter]
-    modalities: list[str]
-    called_ae_titles: list[str]
-    destination_id: uuid.UUID | None
-    memory_bytes: int
-    cores: int
-    seconds: float
-    waiting: int
-    running: int
-
-
-class WantedSetting(BaseModel):
-    """What shall count from now on; what is not named stays. Memory and cores: null for the kind's own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enabled: bool | None = None
-    parameters: dict[str, Value] | None = None
-    called_ae_titles: list[str] | None = Field(None, max_length=16)
-    destination_id: uuid.UUID | None = None
-    memory_bytes: int | None = Field(None, ge=64 << 20, le=1 << 44)
-    cores: int | None = Field(None, ge=1, le=256)
-
-
-class WantedRun(BaseModel):
-    """What is to be run, with other values than the usual ones, on some series only."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: str = Field(max_length=32)
-    parameters: dict[str, Value] = {}
-    series: list[uuid.UUID] = Field([], max_length=200)
-
-
-class WantedRerun(BaseModel):
-    """Values that are to be others than they were."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    parameters: dict[str, Value] = {}
-
-
-class ResultSeries(BaseModel):
-    """A series that a run made; `series_id` once it is in the study. Who may not know the patient sees no UIDs."""
-
-    series_uid: str
-    series_id: uuid.UUID | None
-    sop_uids: list[str]
-    description: str
-
-
-class Run(BaseModel):
-    """A run. `reason`: why it was refused or failed; `share` is how far it is, from 0 to 1."""
-
-    id: uuid.UUID
-    study_id: uuid.UUID
-    kind: str
-    version: str
-    state: Literal["waiting", "running", "done", "refused", "failed", "cancelled"]
-    step: str
-    share: float
-    reason: Trouble | None
-    parameters: dict[str, Value]
-    asked_kind: str
-    asked_by: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    results: list[ResultSeries]
-    has_findings: bool
-    rerun_of: uuid.UUID | None
-
-
-class Runs(BaseModel):
-    """Runs, newest first; `next_cursor` asks for older ones."""
-
-    runs: list[Run]
-    next_cursor: str | None
-
-
-class Use(BaseModel):
-    """An entry of the log of use: it says nothing of whom."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    at: datetime
-    kind: str
-    version: str
-    source: str
-    asked_kind: str
-    outcome: str
-    reason: str
-    seconds: float
 
 
 @router.get("/analyses")
@@ -258,13 +148,13 @@ def get_findings(
         reach = Reach.of(services, session, principal, Right.SEE)
         row = service.get_run(session, principal.organisation_id, analysis_run_id)
         study = reach.study(row.study_id, whole=True)
-        if row.findings is None:
+        if row.findings is None or not _has_findings(row) or not _may_be_told(services, reach, row):
             raise NoFindings
-        said = _with_pictures(session, row, json.loads(row.findings))
+        said = with_pictures(session, row, json.loads(row.findings))
     record = trail.event(request, principal, "study.open", ("study", study.id), patient=study.patient)
     trail.seen(services.database, principal, record)
     if study.identity != "clear":
-        said = _veiled(services, principal.organisation_id, said)
+        said = veiled(services, principal.organisation_id, said)
     return Response(json.dumps(said), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -343,18 +233,30 @@ def _analysis(here: Switched, counted: dict[tuple[str, str], int]) -> Analysis:
     )  # fmt: skip
 
 
+def _has_findings(row: AnalysisRun) -> bool:
+    """Say whether a run's numbers count: not before all that it made is here."""
+    return row.state == "done" and row.findings is not None
+
+
 def _shown(services: WebServices, session: Session, reach: Reach, row: AnalysisRun) -> Run:
-    clear = reach.scope.identity == "clear"
+    clear, told = reach.scope.identity == "clear", _may_be_told(services, reach, row)
     trouble = service.trouble_of(row)
     if trouble is not None and not clear:  # what a program says may name the patient or hold UIDs
         trouble = replace(trouble, detail="", facts={})
     return Run(
-        id=row.id, study_id=row.study_id, kind=row.kind, version=row.version, state=row.state, step=row.step,
-        share=row.share, reason=Trouble.shown(trouble), parameters=json.loads(row.parameters),
-        asked_kind=row.asked_kind, asked_by=row.asked_by, created_at=row.created_at, started_at=row.started_at,
-        finished_at=row.finished_at, results=_results(session, row, clear=clear),
-        has_findings=row.findings is not None, rerun_of=row.rerun_of,
+        id=row.id, study_id=row.study_id, kind=row.kind, version=row.version, state=row.state,
+        step=row.step if told else "", share=row.share, reason=Trouble.shown(trouble),
+        parameters=json.loads(row.parameters), asked_kind=row.asked_kind, asked_by=row.asked_by,
+        created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
+        results=_results(session, row, clear=clear), has_findings=_has_findings(row) and told,
+        rerun_of=row.rerun_of,
     )  # fmt: skip
+
+
+def _may_be_told(services: WebServices, reach: Reach, row: AnalysisRun) -> bool:
+    """Say whether what a program wrote may be shown: to whom may not know the patient only what is Radrelay's own."""
+    built_in = row.kind in services.analyses and services.analyses.get(row.kind).built_in
+    return built_in or reach.scope.identity == "clear"
 
 
 def _results(session: Session, row: AnalysisRun, *, clear: bool) -> list[ResultSeries]:
@@ -377,39 +279,3 @@ def _results(session: Session, row: AnalysisRun, *, clear: bool) -> list[ResultS
     for series_uid, series_id in session.execute(known):
         made[series_uid].series_id = series_id
     return list(made.values())
-
-
-def _with_pictures(session: Session, row: AnalysisRun, said: object) -> object:
-    """Return findings with the ids of the instances that they name: whoever sees no UIDs shows pictures by these."""
-    if isinstance(said, list):
-        return [_with_pictures(session, row, one) for one in said]
-    if not isinstance(said, dict):
-        return said
-    found = {name: _with_pictures(session, row, value) for name, value in said.items()}
-    uids = said.get("sop_uids")
-    if isinstance(uids, list):
-        named = sa.select(Instance.sop_uid, Instance.id).where(
-            Instance.organisation_id == row.organisation_id, Instance.study_id == row.study_id, Instance.current,
-            Instance.sop_uid.in_([str(uid) for uid in uids[:MOST_PICTURES]]),
-        )  # fmt: skip
-        ids = {uid: str(instance_id) for uid, instance_id in session.execute(named)}
-        found["pictures"] = [ids.get(str(uid)) for uid in uids]
-    return found
-
-
-def _veiled(services: WebServices, organisation_id: uuid.UUID, said: object) -> object:
-    """Return findings without the UIDs of a patient whom the caller may not know."""
-
-    def token(value: object) -> object:
-        if isinstance(value, list):
-            return [token(one) for one in value]
-        return token_of(services.metadata_key, organisation_id, str(value))
-
-    if isinstance(said, list):
-        return [_veiled(services, organisation_id, one) for one in said]
-    if isinstance(said, dict):
-        return {
-            name: token(value) if name in UIDS else _veiled(services, organisation_id, value)
-            for name, value in said.items()
-        }
-    return said

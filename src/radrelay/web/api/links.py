@@ -33,6 +33,7 @@ from radrelay.web.connection import own_address
 from radrelay.web.downloads import disposition
 from radrelay.web.link_sheet import LinkSheet, link_sheet
 from radrelay.web.problems import answers
+from radrelay.web.program_links import addresses_for_programs
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 from radrelay.web.sharing import NoMaker, Sharing, address_in, made_events, share, told
@@ -128,12 +129,22 @@ class NewLink(BaseModel):
 
 
 class LinkMade(BaseModel):
-    """A new link. Its address, the same as a QR code (SVG), and a PIN that was made are seen here and never again."""
+    """A new link. Its address, the same as a QR code (SVG), and a PIN that was made are seen here and never again.
+
+    Of one that hands images out to programs there is an address for DICOM Link Exchange (`exchange`) and a SMART Health
+    Link (`health`), each as a QR code, too; they are empty of others. `address_told` says whether settings name where
+    this installation is reached (`web.address`); else the addresses are those that the maker's browser used.
+    """
 
     link: Link
     address: str
+    address_told: bool
     qr: str
     pin: str
+    exchange: str
+    exchange_qr: str
+    health: str
+    health_qr: str
 
 
 class SheetWanted(BaseModel):
@@ -170,14 +181,26 @@ def make_link(request: Request, services: Services, principal: Authenticated, wa
 
         audit.record_many(session, made_events(event, made.link, studies))
         shown = _shown(services, session, principal, [made.link])[0]
-    address = address_of(services, request, made.token)
-    return LinkMade(link=shown, address=address, qr=qr_code(address), pin=made.pin)
+    site = site_of(services, request)
+    address = address_in(site, made.token)
+    exchange, health = addresses_for_programs(services.link_keys, site, made.link, made.token)
+    return LinkMade(
+        link=shown,
+        address=address,
+        address_told=bool(services.settings.web.address),
+        qr=qr_code(address),
+        pin=made.pin,
+        exchange=exchange,
+        exchange_qr=qr_code(exchange) if exchange else "",
+        health=health,
+        health_qr=qr_code(health) if health else "",
+    )
 
 
-def address_of(services: WebServices, request: Request, token: str) -> str:
-    """Return the address of a link. Its token is a fragment, which browsers send to nobody."""
+def site_of(services: WebServices, request: Request) -> str:
+    """Return the address of the site, under which links are made."""
     web = services.settings.web
-    return address_in(web.address or own_address(request.scope, web.behind_proxy), token)
+    return web.address or own_address(request.scope, web.behind_proxy)
 
 
 def qr_code(address: str) -> str:
@@ -247,14 +270,18 @@ def sheet(
         if not access.is_token_of(session, link_id, token):
             raise Invalid("this is not the address of this link", field="address")
         name = organisations.name_of(session, principal.organisation_id)
+    site = site_of(services, request)
+    exchange, health = addresses_for_programs(services.link_keys, site, link, token)
     page = LinkSheet(
-        address=address_of(services, request, token),
+        address=address_in(site, token),
         organisation=name,
         ends_at=_local(link.ends_at, wanted.zone),
         max_uses=link.max_uses,
         protection=link.protection,
         may_download=link.may_download,
         sends_to=masked(link.email) if link.email else "",
+        exchange=exchange,
+        health=health,
     )
     headers = {"Content-Disposition": disposition("link.pdf")}
     return Response(link_sheet(page, wanted.language), media_type="application/pdf", headers=headers)

@@ -143,7 +143,7 @@ def _judged(
             with services.database.write() as session:
                 now, reaches = services.clock.now(), reaches_of(services)
                 judged = access.open_link(session, services.link_keys, attempt, now, reaches)
-                _record(session, request, services, judged, attempt)
+                record_try(session, request, services, judged, attempt)
                 if login is not None and isinstance(judged, Visit):
                     _end_login(session, request, services, login)
             return judged
@@ -169,18 +169,23 @@ def _login_of(request: Request, services: WebServices) -> OpenSession | None:
         return None
 
 
-def _record(
-    session: Session, request: Request, services: WebServices, judged: Visit | Asked | Refused, attempt: LinkTry
-) -> None:
-    """Write, in the transaction of what it records, that a link was opened, tried with a wrong answer, or closed."""
+def record_try(
+    session: Session, request: Request, services: WebServices, judged: Visit | Asked | Refused, attempt: LinkTry,
+    by: str = "",
+) -> None:  # fmt: skip
+    """Write, in the transaction of what it records, that a link was opened, tried with a wrong answer, or closed.
+
+    `by` names the way that a program came.
+    """
+    way = {"by": by} if by else {}
     if isinstance(judged, Visit):
         if judged.secret in access.secrets_in(attempt.visit):
             return  # the same visit goes on
-        detail = {"uses": judged.link.uses, "visit": judged.id, **_sent_to(judged.link)}
+        detail = {"uses": judged.link.uses, "visit": judged.id, **_sent_to(judged.link), **way}
         trail.write(session, trail.event(request, judged.principal, "link.open", _subject(judged), detail=detail))
     elif isinstance(judged, Refused) and judged.link is not None and judged.why == "wrong":
         principal = _principal(services, judged, attempt)
-        detail = {"reason": LinkAnswerWrong.code, **_sent_to(judged.link)}
+        detail = {"reason": LinkAnswerWrong.code, **_sent_to(judged.link), **way}
         for action in ("link.open", *(("link.close",) if judged.closed else ())):
             record = trail.event(request, principal, action, _subject(judged), detail=detail, outcome="refused")
             trail.write(session, record)

@@ -28,13 +28,13 @@ def ranged(request: Request, body: bytes, media: str, headers: dict[str, str] | 
     return Response(body[first : last + 1], 206, media_type=media, headers=headers)
 
 
-def byte_range(request: Request, size: int) -> tuple[int, int] | None:
+def byte_range(request: Request, size: int, tag: str = "") -> tuple[int, int] | None:
     """Return the first and last byte asked for, first > last if there are none such; none for the whole.
 
-    A list of ranges, and one that hangs on a version (`If-Range`), is answered by the whole.
+    A list of ranges, and one that hangs on another version (`If-Range`) than `tag`, is answered by the whole.
     """
     unit, _, text = request.headers.get("range", "").strip().partition("=")
-    if "if-range" in request.headers:
+    if request.headers.get("if-range", tag) != tag:
         return None
     first, dash, last = text.strip().partition("-")
     if unit.strip().lower() != "bytes" or not dash or not all(_is_number(part) for part in (first, last) if part):

@@ -104,7 +104,9 @@ def note_view(
         patient=reached.study.patient,
         detail={"by": "dicomweb"},
     )
-    trail.seen(services.database, principal, record)
+    if trail.seen(services.database, principal, record) and principal.kind == "link" and action == "study.download":
+        with services.database.write() as session:
+            trail.note_by_link(session, request, principal, services.clock.now())
 
 
 def base_url(request: Request) -> str:

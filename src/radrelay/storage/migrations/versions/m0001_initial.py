@@ -21,6 +21,7 @@ def upgrade() -> None:
     privacy_tables()
     consent_tables()
     pseudonym_tables()
+    importer_tables()
     analysis_tables()
     study_indexes()
     text_index()
@@ -162,7 +163,10 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("study_id", "restriction_id", name=op.f("pk_access_restricted")),
     )
     op.create_index(
-        "ix_access_restricted_organisation", "access_restricted", ["organisation_id", "barred"], unique=False
+        "ix_access_restricted_organisation",
+        "access_restricted",
+        ["organisation_id", "barred", "study_id"],
+        unique=False,
     )
     op.create_index("ix_access_restricted_restriction", "access_restricted", ["restriction_id"], unique=False)
     op.create_table(
@@ -827,6 +831,7 @@ def tables() -> None:
         sa.Column("sex", sa.String(length=1), nullable=False),
         sa.Column("account_number", sa.String(length=200), nullable=False),
         sa.Column("identifiers", sa.Text(), nullable=False),
+        sa.Column("authority", sa.Text(), nullable=False),
         sa.Column("former", sa.Text(), nullable=False),
         sa.Column("patient_class", sa.String(length=20), nullable=False),
         sa.Column("ward", sa.String(length=100), nullable=False),
@@ -850,6 +855,8 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hl7_patient")),
     )
     op.create_index("ix_hl7_patient_changed", "hl7_patient", ["changed_at"], unique=False)
+    op.create_index("ix_hl7_patient_born", "hl7_patient", ["organisation_id", "birth_date"], unique=False)
+    op.create_index("ix_hl7_patient_id", "hl7_patient", ["organisation_id", "patient_id"], unique=False)
     op.create_index("ix_hl7_patient_ward", "hl7_patient", ["organisation_id", "ward"], unique=False)
     op.create_index("ux_hl7_patient", "hl7_patient", ["organisation_id", "issuer", "patient_id"], unique=True)
     op.create_table(
@@ -857,6 +864,7 @@ def tables() -> None:
         sa.Column("port", sa.String(length=64), nullable=False),
         sa.Column("patient_issuer", sa.String(length=64), nullable=False),
         sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("patient_authority", sa.Text(), nullable=False),
         sa.Column("patient_name", sa.Text(), nullable=False),
         sa.Column("patient_birth_date", sa.Date(), nullable=True),
         sa.Column("patient_sex", sa.String(length=1), nullable=False),
@@ -865,6 +873,7 @@ def tables() -> None:
         sa.Column("placer_number", sa.String(length=64), nullable=False),
         sa.Column("filler_number", sa.String(length=64), nullable=False),
         sa.Column("accession_number", sa.String(length=16), nullable=False),
+        sa.Column("accession_authority", sa.Text(), nullable=False),
         sa.Column("requested_procedure_id", sa.String(length=64), nullable=False),
         sa.Column("step_id", sa.String(length=64), nullable=False),
         sa.Column("study_uid", sa.String(length=64), nullable=False),
@@ -899,6 +908,7 @@ def tables() -> None:
         "ix_worklist_item_accession", "worklist_item", ["organisation_id", "accession_number"], unique=False
     )
     op.create_index("ix_worklist_item_changed", "worklist_item", ["changed_at"], unique=False)
+    op.create_index("ix_worklist_item_born", "worklist_item", ["organisation_id", "patient_birth_date"], unique=False)
     op.create_index(
         "ix_worklist_item_due",
         "worklist_item",
@@ -957,7 +967,12 @@ def tables() -> None:
         postgresql_where=sa.text("account_id IS NOT NULL"),
     )
     op.create_index("ix_holding_end", "holding", ["ends_at"], unique=False)
-    op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at", "patient_id"], unique=False)
+    op.create_index(
+        "ix_holding_source",
+        "holding",
+        ["source_id", "study_id", "ends_at", "patient_id"],
+        unique=False,
+    )
     op.create_index("ix_holding_study", "holding", ["study_id", "source_id", "ends_at"], unique=False)
     op.create_table(
         "instance",
@@ -1056,6 +1071,20 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_open_archive")),
     )
     op.create_index("ix_open_archive_due", "open_archive", ["due_at"], unique=False)
+    op.create_table(
+        "raw_file",
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("parcel_id", Id(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("ends_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_raw_file")),
+    )
+    op.create_index("ix_raw_file_ends", "raw_file", ["ends_at"], unique=False)
+    op.create_index("ix_raw_file_parcel", "raw_file", ["parcel_id"], unique=False)
     op.create_table(
         "landing_cursor",
         sa.Column("owner", sa.String(length=64), nullable=False),
@@ -1391,7 +1420,7 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
     )
     op.create_index("ix_series_uid", "series", ["organisation_id", "series_uid"], unique=False)
-    op.create_index("ux_series_uid", "series", ["organisation_id", "study_id", "series_uid"], unique=True)
+    op.create_index("ux_series_uid", "series", ["study_id", "organisation_id", "series_uid"], unique=True)
     op.create_table(
         "preference",
         sa.Column("owner_id", Id(), nullable=False),
@@ -1581,20 +1610,6 @@ def tables() -> None:
         "ix_study_name",
         "study",
         ["organisation_id", "patient_name_order", "sort_key", "expires_at", "id", "patient_id"],
-        unique=False,
-    )
-    op.create_index(
-        "ix_study_listed",
-        "study",
-        [
-            "id",
-            "organisation_id",
-            "sort_key",
-            "expires_at",
-            "patient_id",
-            "last_received_at",
-            "patient_name_order",
-        ],
         unique=False,
     )
     op.create_index("ix_study_patient", "study", ["organisation_id", "patient_id_value"], unique=False)
@@ -1854,6 +1869,7 @@ def marks() -> None:
     op.create_table(
         "share_link",
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("health_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.Column("maker_kind", sa.String(length=16), nullable=False),
         sa.Column("maker_id", Id(), nullable=False),
@@ -1878,6 +1894,7 @@ def marks() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_share_link")),
     )
     op.create_index("ux_share_link_secret", "share_link", ["secret_hash"], unique=True)
+    op.create_index("ux_share_link_health", "share_link", ["health_hash"], unique=True)
     op.create_index("ix_share_link_maker", "share_link", ["organisation_id", "maker_id", "created_at"], unique=False)
     op.create_table(
         "launch",
@@ -2308,6 +2325,235 @@ def pseudonym_tables() -> None:
     op.create_index("ux_pseudonym_held_instance", "pseudonym_held", ["project_id", "instance_id"], unique=True)
 
 
+def importer_tables() -> None:
+    """Make the tables of the importer."""
+    op.create_table(
+        "import_case",
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("parcel_id", Id(), nullable=False),
+        sa.Column("account_id", Id(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("resumes", sa.String(length=16), nullable=False),
+        sa.Column("connector", sa.String(length=80), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("birth_date", sa.Date(), nullable=True),
+        sa.Column("questions", sa.Text(), nullable=False),
+        sa.Column("picture", sa.LargeBinary(), nullable=True),
+        sa.Column("asks_until", Instant(), nullable=True),
+        sa.Column("listed", sa.Text(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=False),
+        sa.Column("confirmed", sa.Text(), nullable=False),
+        sa.Column("lacking", sa.Text(), nullable=False),
+        sa.Column("bytes_received", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_expected", sa.BigInteger(), nullable=True),
+        sa.Column("objects", sa.Integer(), nullable=False),
+        sa.Column("machine", sa.String(length=200), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("answers_sent", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("asked_kind", sa.String(length=16), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("basis", sa.String(length=32), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("fetched_at", Instant(), nullable=True),
+        sa.Column("checked_at", Instant(), nullable=True),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("link_ends_at", Instant(), nullable=True),
+        sa.Column("ends_at", Instant(), nullable=False),
+        sa.Column("names_end_at", Instant(), nullable=True),
+        sa.Column("late", sa.Text(), nullable=False),
+        sa.Column("refused", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_case")),
+    )
+    op.create_index("ix_import_case_changed", "import_case", ["organisation_id", "changed_at"], unique=False)
+    op.create_index("ix_import_case_due", "import_case", ["state", "next_attempt_at"], unique=False)
+    op.create_index("ix_import_case_listed", "import_case", ["organisation_id", "created_at", "id"], unique=False)
+    op.create_index("ix_import_case_parcel", "import_case", ["parcel_id"], unique=False)
+    op.create_table(
+        "import_person",
+        sa.Column("case_id", Id(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("patient_name", sa.Text(), nullable=False),
+        sa.Column("patient_id_value", sa.String(length=64), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_birth_date", sa.Date(), nullable=True),
+        sa.Column("patient_sex", sa.String(length=16), nullable=False),
+        sa.Column("matched", sa.Text(), nullable=False),
+        sa.Column("chosen", sa.Text(), nullable=False),
+        sa.Column("import_order", sa.Text(), nullable=False),
+        sa.Column("confirmed", sa.Text(), nullable=False),
+        sa.Column("destination_id", Id(), nullable=True),
+        sa.Column("filing_at", Instant(), nullable=True),
+        sa.Column("filed_at", Instant(), nullable=True),
+        sa.Column("filed_by", sa.String(length=200), nullable=False),
+        sa.Column("unsent", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["import_case.id"], name=op.f("fk_import_person_case_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_person")),
+    )
+    op.create_index("ux_import_person_number", "import_person", ["case_id", "number"], unique=True)
+    op.create_table(
+        "import_object",
+        sa.Column("case_id", Id(), nullable=False),
+        sa.Column("person_number", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("sop_uid", sa.String(length=64), nullable=False),
+        sa.Column("sop_class_uid", sa.String(length=64), nullable=False),
+        sa.Column("series_uid", sa.String(length=64), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("patient_name", sa.Text(), nullable=False),
+        sa.Column("patient_id_value", sa.String(length=64), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_birth_date", sa.Date(), nullable=True),
+        sa.Column("patient_sex", sa.String(length=16), nullable=False),
+        sa.Column("transfer_syntax", sa.String(length=64), nullable=False),
+        sa.Column("modality", sa.String(length=16), nullable=False),
+        sa.Column("study_date", sa.Date(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("accession", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("pixels", sa.String(length=64), nullable=False),
+        sa.Column("header", sa.String(length=64), nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.String(length=32), nullable=False),
+        sa.Column("written", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["import_case.id"], name=op.f("fk_import_object_case_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_object")),
+    )
+    op.create_index("ix_import_object_case", "import_object", ["case_id", "person_number"], unique=False)
+    op.create_index("ix_import_object_sop", "import_object", ["organisation_id", "sop_uid"], unique=False)
+    op.create_table(
+        "import_paper",
+        sa.Column("case_id", Id(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("person_number", sa.Integer(), nullable=True),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("why", sa.String(length=32), nullable=False),
+        sa.Column("filed", sa.Boolean(), nullable=False),
+        sa.Column("written", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["import_case.id"], name=op.f("fk_import_paper_case_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_paper")),
+    )
+    op.create_index("ix_import_paper_case", "import_paper", ["case_id"], unique=False)
+    op.create_table(
+        "portal_host",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("led_how", sa.String(length=16), nullable=False),
+        sa.Column("led_by", sa.String(length=255), nullable=False),
+        sa.Column("case_id", Id(), nullable=True),
+        sa.Column("asked_kind", sa.String(length=16), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=True),
+        sa.Column("decided_by", sa.String(length=200), nullable=False),
+        sa.Column("decided_at", Instant(), nullable=True),
+        sa.Column("first_at", Instant(), nullable=False),
+        sa.Column("successes", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("last_success_at", Instant(), nullable=True),
+        sa.Column("last_failure_at", Instant(), nullable=True),
+        sa.Column("last_failure_code", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_portal_host")),
+    )
+    op.create_index("ux_portal_host_host", "portal_host", ["organisation_id", "host"], unique=True)
+    op.create_table(
+        "portal_fetch",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("connector", sa.String(length=80), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=True),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("step", sa.String(length=200), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_portal_fetch")),
+    )
+    op.create_index("ix_portal_fetch_at", "portal_fetch", ["organisation_id", "at"], unique=False)
+    op.create_table(
+        "import_report",
+        sa.Column("case_id", Id(), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("connector", sa.String(length=80), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("mailed", sa.Boolean(), nullable=False),
+        sa.Column("reported_by", sa.String(length=200), nullable=False),
+        sa.Column("reported_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_report")),
+    )
+    op.create_index("ix_import_report_listed", "import_report", ["organisation_id", "reported_at"], unique=False)
+    op.create_index("ux_import_report_case", "import_report", ["case_id"], unique=True)
+    op.create_table(
+        "import_page",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("door", sa.String(length=16), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_import_page")),
+    )
+    op.create_index("ux_import_page_door", "import_page", ["door"], unique=True)
+    op.create_table(
+        "import_consent",
+        sa.Column("case_id", Id(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("text_id", Id(), nullable=False),
+        sa.Column("text_version", sa.Integer(), nullable=False),
+        sa.Column("text_sha256", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("given_at", Instant(), nullable=False),
+        sa.Column("withdrawn_at", Instant(), nullable=True),
+        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("decided_by", sa.String(length=200), nullable=False),
+        sa.Column("decided_at", Instant(), nullable=True),
+        sa.Column("decided_why", sa.String(length=500), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_consent")),
+    )
+    op.create_index("ix_import_consent_given", "import_consent", ["organisation_id", "given_at"], unique=False)
+    op.create_index("ux_import_consent_case", "import_consent", ["case_id"], unique=True)
+    op.create_index("ux_import_consent_secret", "import_consent", ["secret_hash"], unique=True)
+    op.create_table(
+        "link_attempt",
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("spent", sa.Integer(), nullable=False),
+        sa.Column("last_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_link_attempt")),
+    )
+
+
 def analysis_tables() -> None:
     """Make the tables of analyses."""
     op.create_table(
@@ -2388,13 +2634,19 @@ def study_indexes() -> None:
         "patient_sex",
     ]  # fmt: skip
     dates = ["study_date", "expires_at", "sort_key", "last_received_at"]
+    listed = [
+        "id", "organisation_id", "sort_key", "expires_at", "patient_id", "last_received_at", "patient_name_order",
+    ]  # fmt: skip
     if op.get_bind().dialect.name == "postgresql":
         op.create_index("ix_study_received_narrow", "study", received, unique=False)
         op.create_index("ix_study_patient_row_narrow", "study", [*patient, *dates], unique=False)
+        op.create_index("ix_study_listed_narrow", "study", listed, unique=False)
         return
-    op.create_index("ix_study_received", "study", [*received, "patient_name_folded", "search_text"], unique=False)
-    wide = [*patient, "patient_spellings", *dates, "patient_name_order"]
+    texts = ["patient_name_folded", "search_text"]
+    op.create_index("ix_study_received", "study", [*received, *texts], unique=False)
+    wide = [*patient, "patient_spellings", *dates, "patient_name_order", "modalities", *texts]
     op.create_index("ix_study_patient_row", "study", wide, unique=False)
+    op.create_index("ix_study_listed", "study", [*listed, "modalities", *texts], unique=False)
 
 
 def text_index() -> None:

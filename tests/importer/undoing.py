@@ -1,4 +1,4 @@
-"""A reconciliation taken back: the data set as it was received, byte for byte.
+"""A reconciliation taken back, to hold that it loses nothing: the data set as it was received, byte for byte.
 
 In: a data set (or what of it stands before the pixel data) before and after. Out: a short recipe of what is copied from
 the reconciled one and what stood there instead, with a digest of the whole; and from it the data set as it was. A

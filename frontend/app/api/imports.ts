@@ -1,0 +1,390 @@
+/** Imports from other institutions: begun by a link or with files, checked, decided, filed. */
+
+import { get, post, put, queryString, remove } from './client';
+import type { Trouble } from './types';
+
+const part = encodeURIComponent;
+
+export const bases = ['treatment', 'consent', 'request'] as const;
+export type Basis = (typeof bases)[number];
+export type ImportState = 'fetching' | 'asking' | 'receiving' | 'checking' | 'open' | 'filing' | 'filed' | 'failed' | 'over';
+export type Level = 'passed' | 'look' | 'stop';
+export type Verdict = 'same' | 'compatible' | 'other' | 'unsaid';
+
+export interface PersonNamed {
+  name: string;
+  patient_id: string;
+  issuer: string;
+  birth_date: string | null;
+  sex: string;
+}
+
+/** What the portal asks, worded by language. */
+export interface Question {
+  id: string;
+  kind: 'birth-date' | 'study-date' | 'password' | 'custom';
+  form: 'date' | 'text' | 'clicks';
+  texts: Readonly<Record<string, string>>;
+}
+
+/** When an import's time is up, and what ends then: its link, the files that came, all of it. */
+export interface Ending {
+  at: string;
+  what: 'link' | 'files' | 'import';
+}
+
+export type ImportOrder = 'newest' | 'ending';
+
+export interface Import {
+  id: string;
+  state: ImportState;
+  /** The state that a failed one goes back to. */
+  resumes: string;
+  connector: string;
+  host: string;
+  birth_date: string | null;
+  questions: Question[];
+  /** So long a browser waits at the portal for the answer; there is a picture of its page then. */
+  asks_until: string | null;
+  waits_turn: boolean;
+  bytes_received: number;
+  bytes_expected: number | null;
+  objects: number;
+  error: Trouble | null;
+  asked_kind: 'account' | 'token' | 'patient';
+  asked_by: string;
+  basis: Basis;
+  created_at: string;
+  changed_at: string;
+  checked_at: string | null;
+  finished_at: string | null;
+  link_ends_at: string | null;
+  ends_at: string;
+  /** Nothing once it is filed or over. */
+  ending: Ending | null;
+  people: PersonNamed[];
+  /** Under whom it is filed here. */
+  filed_under: { name: string; patient_id: string }[];
+  /** None where no patient has brought it. */
+  consent: Consent | null;
+}
+
+/** What a patient agreed to, and what staff decided after a withdrawal. */
+export interface Consent {
+  text_version: number;
+  text_sha256: string;
+  language: string;
+  given_at: string;
+  withdrawn_at: string | null;
+  decision: '' | 'deleted' | 'kept' | 'ended';
+  decided_by: string;
+  decided_at: string | null;
+  decided_why: string;
+}
+
+/** One that is to be looked at is confirmed by its key. */
+export interface ImportFinding {
+  key: string;
+  level: Level;
+  code: string;
+  facts: Readonly<Record<string, string | number>>;
+  study_uid: string;
+  confirmed_by: string;
+  confirmed_at: string | null;
+}
+
+export interface ComparedRow {
+  field: 'name' | 'birth-date' | 'sex' | 'patient-id';
+  parcel: string;
+  entered: string;
+  local: string;
+  verdict: Verdict;
+  reason: string;
+}
+
+export interface Candidate {
+  person: PersonNamed;
+  origins: string[];
+  rows: ComparedRow[];
+  fit: 'fits' | 'perhaps' | 'not';
+  at_odds: boolean;
+  proposed: boolean;
+}
+
+export interface ImportedStudy {
+  study_uid: string;
+  study_date: string | null;
+  description: string;
+  modalities: string[];
+  accession: string;
+  series: number;
+  objects: number;
+  /** How many of its objects by what is done with them. */
+  becomes: Readonly<Record<string, number>>;
+  study_id: string | null;
+}
+
+/** Birth date as YYYYMMDD, sex as DICOM has it. */
+export interface PatientChosen {
+  name: string;
+  patient_id: string;
+  issuer: string;
+  birth_date: string;
+  sex: string;
+}
+
+export interface OrderChosen {
+  accession: string;
+  study_id: string;
+  procedure_id: string;
+  procedure: string;
+  step_id: string;
+  step: string;
+}
+
+export interface Paper {
+  file_name: string;
+  kind: 'document' | 'picture' | 'other';
+  study_uid: string;
+  why: string;
+  filed: boolean;
+}
+
+export interface ImportedPerson {
+  number: number;
+  state: 'open' | 'filing' | 'filed' | 'taken-back';
+  person: PersonNamed;
+  studies: ImportedStudy[];
+  findings: ImportFinding[];
+  candidates: Candidate[];
+  chosen: PatientChosen | null;
+  order: OrderChosen | null;
+  papers: Paper[];
+  destination_id: string | null;
+  filed_at: string | null;
+  filed_by: string;
+  left: number;
+  stopped: boolean;
+}
+
+export interface ImportDetail extends Import {
+  /** What came is not erased yet. */
+  files_here: boolean;
+  findings: ImportFinding[];
+  persons: ImportedPerson[];
+  papers: Paper[];
+}
+
+export interface Difference {
+  keyword: string;
+  path: string;
+  kind: 'replaced' | 'added' | 'removed' | 'blanked';
+  before: string;
+  after: string;
+  objects: number;
+}
+
+export interface Differences {
+  differences: Difference[];
+  looked_at: number;
+  objects: number;
+  unwritable: number;
+}
+
+/** What a person does at a portal, by codes; `address` is the link. */
+export interface Guide {
+  host: string;
+  address: string;
+  doing: string[];
+}
+
+/** What is to be imported; without a link, files follow. */
+export interface WantedImport {
+  link: string;
+  birth_date: string | null;
+  basis: Basis;
+}
+
+/** Of what was filed, how many objects went, and how many stay because another import counts on them. */
+export interface TakenBack extends ImportDetail {
+  gone: number;
+  stay: number;
+}
+
+const at = (id: string): string => `/api/imports/${part(id)}`;
+const of = (id: string, number: number): string => `${at(id)}/people/${number}`;
+
+export const imports = {
+  list: (after = '', order: ImportOrder = 'newest') => get<{ may: boolean; imports: Import[] }>('/api/imports', { query: { after, order } }),
+  ending: (within_h: number) => get<{ imports: Import[] }>('/api/imports', { query: { order: 'ending', within_h } }).then((answer) => answer.imports),
+  read: (id: string) => get<ImportDetail>(at(id)),
+  begin: (wanted: WantedImport) => post<ImportDetail>('/api/imports', wanted),
+  fileUrl: (id: string, name: string) => `${at(id)}/files${queryString({ name })}`,
+  done: (id: string, lacking: readonly string[] = []) => post<Import>(`${at(id)}/done`, { lacking }),
+  picture: ({ id, changed_at: changed }: Pick<Import, 'id' | 'changed_at'>) => `${at(id)}/picture${queryString({ changed })}`,
+  answer: (id: string, answers: Record<string, string>) => post<Import>(`${at(id)}/answers`, { answers }),
+  correct: (id: string, birth_date: string | null) => put<ImportDetail>(`${at(id)}/birth-date`, { birth_date }),
+  check: (id: string) => post<Import>(`${at(id)}/check`),
+  retry: (id: string) => post<Import>(`${at(id)}/retry`),
+  choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null = null) =>
+    put<ImportDetail>(`${of(id, number)}/patient`, { patient, order }),
+  confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean) => post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen }),
+  differences: (id: string, number: number) => get<Differences>(`${of(id, number)}/differences`),
+  /** `under` is whom the page shows as chosen: a colleague may have chosen somebody else meanwhile. */
+  file: (id: string, number: number, destination_id: string | null, under: PatientChosen) =>
+    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: { patient_id: under.patient_id, issuer: under.issuer } }),
+  orders: (id: string, number: number) => get<{ orders: OrderChosen[] }>(`${of(id, number)}/orders`).then((answer) => answer.orders),
+  takeBack: (id: string, number: number, for_good: boolean) => post<TakenBack>(`${of(id, number)}/take-back`, { for_good }),
+  withdraw: (id: string) => remove(at(id)),
+  afterWithdrawal: (id: string, keep: boolean, why: string) => post<TakenBack>(`${at(id)}/after-withdrawal`, { keep, why }),
+  byHand: (id: string) => post<Import>(`${at(id)}/by-hand`),
+  guide: (id: string) => get<Guide>(`${at(id)}/guide`),
+};
+
+/** What is done with a patient today; `time` by the site's clock. */
+export interface Step {
+  time: string | null;
+  modality: string;
+  procedure: string;
+  accession: string;
+  location: string;
+  state: string;
+}
+
+/** An import that waits for a patient of today, and what of it is not here yet; `sure`: nobody else may be meant; `known`: they stand beside it already; `also`: so many other imports bring nothing beyond it. */
+export interface WaitingImport {
+  id: string;
+  number: number;
+  objects: number;
+  sure: boolean;
+  known: boolean;
+  also: number;
+}
+
+export interface PatientToday {
+  person: PersonNamed;
+  steps: Step[];
+  waiting: WaitingImport[];
+}
+
+export const worklist = {
+  today: () => get<{ day: string; may: boolean; patients: PatientToday[] }>('/api/worklist/today'),
+};
+
+/** How a failed portal can be reported: whether a letter goes out, and what there is to agree to. */
+export interface Reportable {
+  by_mail: boolean;
+  birth_date: boolean;
+  answers: boolean;
+  reported_at: string | null;
+}
+
+/** What goes along with a report. */
+export interface WantedReport {
+  text: string;
+  with_link: boolean;
+  with_birth_date: boolean;
+  with_answers: boolean;
+}
+
+/** An open report of a failed portal, without what opens the link. */
+export interface PortalReport {
+  id: string;
+  host: string;
+  error: Import['error'];
+  text: string;
+  mailed: boolean;
+  reported_by: string;
+  reported_at: string;
+}
+
+export interface PortalReportDetail extends PortalReport {
+  link: string;
+  birth_date: string;
+  answers: Record<string, string>;
+}
+
+export const portalReports = {
+  reportable: (id: string) => get<Reportable>(`${at(id)}/report`),
+  report: (id: string, wanted: WantedReport) => post<PortalReport>(`${at(id)}/report`, wanted),
+  list: () => get<{ reports: PortalReport[] }>('/api/portal-reports').then((answer) => answer.reports),
+  read: (id: string) => get<PortalReportDetail>(`/api/portal-reports/${part(id)}`),
+  solved: (id: string) => post<null>(`/api/portal-reports/${part(id)}/solved`),
+};
+
+/** How fetching by a language or recipe goes: counts, time and the worst step of 30 days. */
+export interface Fares {
+  connector: string;
+  state: 'untried' | 'well' | 'failing';
+  fetched: number;
+  failed: number;
+  /** Of 1. */
+  share: number | null;
+  median_s: number | null;
+  last_success_at: string | null;
+  last_failure_at: string | null;
+  last_failure_code: string;
+  last_failure_step: string;
+  worst_step: string;
+  worst_step_failures: number;
+}
+
+export interface RecipeShown {
+  id: string;
+  name: string;
+  hosts: string[];
+  /** Why the file is no recipe. */
+  broken: string[];
+  tests: { name: string; passed: boolean; step: string; why: string }[];
+  fares: Fares;
+}
+
+/** A draft of a recipe from one walk; notes, problems and tests are in plain English. */
+export interface RecipeDraft {
+  /** The file. */
+  text: string;
+  name: string;
+  hosts: string[];
+  steps: string[];
+  questions: string[];
+  /** What a person must still look at. */
+  notes: string[];
+  /** Why it is no recipe as it stands. */
+  broken: string[];
+  tests: RecipeShown['tests'];
+}
+
+export const recipes = {
+  /** Drafts one from a HAR file; `code`: what was entered at the portal, if the link does not hold it. */
+  record: (id: string, har: Blob, name: string, code: string) =>
+    post<RecipeDraft>(`${at(id)}/recipe`, har, { query: { name }, headers: code ? { 'Entered-Code': part(code) } : {} }),
+  list: () => get<{ folder: boolean; recipes: RecipeShown[] }>('/api/recipes'),
+};
+
+/** A portal elsewhere: whether it may be asked, and how fetching from it goes. */
+export interface Portal {
+  host: string;
+  state: 'asked' | 'confirmed' | 'refused' | 'counted';
+  /** The settings allow it. */
+  listed: boolean;
+  /** How it was met before anybody decided: the link's own host, or another one, to which `led_by` led. */
+  led_how: '' | 'link' | 'redirect' | 'answer';
+  led_by: string;
+  asked_kind: '' | 'account' | 'token' | 'patient';
+  asked_by: string;
+  asked_at: string | null;
+  /** The import that met it, while it is here. */
+  import_id: string | null;
+  decided_by: string;
+  decided_at: string | null;
+  successes: number;
+  failures: number;
+  seconds: number | null;
+  last_failure_code: string;
+  ways: Fares[];
+}
+
+export const portals = {
+  list: () => get<{ portals: Portal[] }>('/api/portals').then((answer) => answer.portals),
+  decide: (host: string, confirm: boolean) => put<Portal>('/api/portals', { host, confirm }),
+};

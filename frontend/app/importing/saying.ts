@@ -1,0 +1,73 @@
+/** What an import holds, in words: whom something names, what was found, what becomes of objects. */
+
+import type { Ending, Import, ImportedStudy, ImportFinding, PatientChosen, PersonNamed } from '../api/imports';
+import { formatDate, formatNear, formatRelative, t, tCode } from '../i18n/index.svelte';
+import { wholeName } from '../parts/person';
+
+/** States in which it goes on by itself. */
+const WORKED_ON = new Set(['fetching', 'checking', 'filing']);
+
+/** How far an import is: what nobody has begun to work on waits for its turn. */
+export const stateText = (one: Import): string => t(`imports.state.${one.waits_turn ? 'waiting' : one.state}`);
+
+/** When it is tried again by itself, where it waits for that; nothing else. */
+export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, now: number): string {
+  const at = error?.facts['next_attempt_at'];
+  if (!error || !WORKED_ON.has(state)) return '';
+  return typeof at === 'string' && Date.parse(at) > now ? t('imports.nextTry', { when: formatRelative(at, now) }) : t('imports.triedAgain');
+}
+
+/** Facts that are codes themselves, and where their words are. */
+const CODED: Readonly<Record<string, string>> = { by: 'imports.by', reason: 'imports.reason', field: 'imports.field', origins: 'imports.origin', places: 'imports.origin' };
+
+const listed = (prefix: string, codes: string): string => codes.split(', ').map((code) => tCode(prefix, code, code)).join(', ');
+
+export function sexText(sex: string): string {
+  return sex.split('; ').filter(Boolean).map((one) => tCode('imports.sex', one, one)).join(' / ');
+}
+
+export const nameText = (name: string): string => name.split('; ').map(wholeName).filter(Boolean).join(' / ');
+export const dayText = (days: string): string => days.split('; ').filter(Boolean).map((one) => formatDate(one)).join(' / ');
+
+/** Name, birth date and ID, as they are read aloud before something is filed. */
+export function whoText(person: PersonNamed | PatientChosen): string {
+  const born = formatDate(person.birth_date);
+  return [
+    wholeName(person.name) || t('study.noName'),
+    born && t('imports.born', { date: born }),
+    person.patient_id && t('imports.withId', { id: person.issuer ? `${person.patient_id} (${person.issuer})` : person.patient_id }),
+  ].filter(Boolean).join(', ');
+}
+
+export function studyText(study: ImportedStudy): string {
+  return [study.study_date ? formatDate(study.study_date) : '', study.modalities.join(', '), study.description].filter(Boolean).join(' · ') || t('imports.studyUnnamed');
+}
+
+function values({ facts }: ImportFinding): Record<string, string | number> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => {
+      const prefix = CODED[name];
+      if (name === 'born') return [name, dayText(String(value)) || '–'];
+      if (name === 'names') return [name, nameText(String(value)) || value];
+      return [name, prefix && typeof value === 'string' ? listed(prefix, value) : value];
+    }),
+  );
+}
+
+/** A finding as a sentence; before it the study that it is about, where there are several. */
+export function findingText(one: ImportFinding, studies: readonly ImportedStudy[]): string {
+  const study = studies.length > 1 ? studies.find(({ study_uid: uid }) => uid === one.study_uid) : undefined;
+  const said = tCode('imports.finding', one.code, one.code, values(one));
+  return study ? `${studyText(study)}: ${said}` : said;
+}
+
+/** What a person can do about what stops it. */
+export const remedyText = (one: ImportFinding): string => tCode('imports.todo', one.code, t('imports.todo'));
+
+export function becomesText({ becomes, objects }: ImportedStudy): string {
+  const said = Object.entries(becomes).map(([why, n]) => (n === objects ? tCode('imports.becomesAll', why, why) : tCode('imports.becomes', why, why, { n })));
+  return said.join(', ');
+}
+
+/** What ends, and when: "the link ends tomorrow 14:00". */
+export const endingText = ({ at, what }: Ending, now: number): string => t(`imports.${Date.parse(at) > now ? 'ends' : 'ended'}.${what}`, { when: formatNear(at, now) });

@@ -1,0 +1,111 @@
+/** How an import stands, as a page needs it: what waits for whom, what is still missing before it is filed, what does not fit. */
+
+import type { Candidate, Import, ImportDetail, ImportedPerson, ImportFinding, PatientChosen, PersonNamed, Question } from '../api/imports';
+import { dicomDate } from './dates';
+
+/** States in which a person has to do something. */
+const FOR_A_PERSON = new Set(['asking', 'open', 'failed']);
+
+/** A patient withdrew after something had been filed, and nobody has decided on that. */
+export const isWithdrawn = ({ state, consent }: Import): boolean => state === 'filed' && consent?.withdrawn_at != null && !consent.decision;
+
+export const waitsForSomebody = (one: Import): boolean => FOR_A_PERSON.has(one.state) || isWithdrawn(one);
+
+/** What waits for a person first; both parts in the order in which they came. */
+export function parted<One extends Import>(all: readonly One[]): { waiting: One[]; others: One[] } {
+  return { waiting: all.filter(waitsForSomebody), others: all.filter((one) => !waitsForSomebody(one)) };
+}
+
+const HOUR_MS = 3_600_000;
+/** So many hours before its end an import stands on top. */
+export const SOON_H = 48;
+
+/** How near the end of an import is: within a day, within two, or nothing to be told of it yet. */
+export function nearness({ ending }: Pick<Import, 'ending'>, now: number): 'day' | 'two' | undefined {
+  if (!ending) return undefined;
+  const left = Date.parse(ending.at) - now;
+  return left <= 24 * HOUR_MS ? 'day' : left <= SOON_H * HOUR_MS ? 'two' : undefined;
+}
+
+export function toneOf({ state }: { state: string }): string {
+  return { asking: 'warn', open: 'warn', failed: 'danger', filed: 'ok', over: '' }[state] ?? 'accent';
+}
+
+/** How far something is that comes, from 0 to 1; none where nobody knows. */
+export function shareOf({ bytes_received: came, bytes_expected: all }: Pick<Import, 'bytes_received' | 'bytes_expected'>): number | undefined {
+  return all ? Math.min(1, came / all) : undefined;
+}
+
+/** A question in the reader's language, else in one that most people read. */
+export function questionText({ texts }: Question, language: string): string {
+  const known = Object.entries(texts);
+  const of = (wanted: string): string | undefined => known.find(([tag]) => tag === wanted || tag.split('-')[0] === wanted)?.[1];
+  return of(language) ?? of('en') ?? of('de') ?? known[0]?.[1] ?? '';
+}
+
+/** What a SMART Health Link asks for; many, as this house's own, take the birth date. */
+export const isPasscode = (one: Question): boolean => one.id === 'passcode' && one.kind === 'password';
+
+export const asChosen = (person: PersonNamed): PatientChosen => ({
+  name: person.name,
+  patient_id: person.patient_id,
+  issuer: person.issuer,
+  birth_date: dicomDate(person.birth_date),
+  sex: person.sex,
+});
+
+export const isSame = (one: Pick<PatientChosen, 'patient_id' | 'issuer'> | null, other: Pick<PatientChosen, 'patient_id' | 'issuer'>): boolean =>
+  one !== null && one.patient_id === other.patient_id && one.issuer === other.issuer;
+
+/** The proposed one first, then as the server has them. */
+export function inOrder(candidates: readonly Candidate[]): Candidate[] {
+  return [...candidates.filter(({ proposed }) => proposed), ...candidates.filter(({ proposed }) => !proposed)];
+}
+
+/** Each once: two checks may come to the same. */
+export const distinct = (found: readonly ImportFinding[]): ImportFinding[] => found.filter((one, at) => found.findIndex(({ key }) => key === one.key) === at);
+
+export const stopsOf = (found: readonly ImportFinding[]): ImportFinding[] => found.filter(({ level }) => level === 'stop');
+export const looksOf = (found: readonly ImportFinding[]): ImportFinding[] => found.filter(({ level }) => level === 'look');
+export const openOf = (found: readonly ImportFinding[]): ImportFinding[] => looksOf(found).filter(({ confirmed_at: at }) => at === null);
+
+export interface Missing {
+  what: 'stopped' | 'patient' | 'looks';
+  n: number;
+}
+
+/** What is missing before somebody's studies can be filed, in the order in which it is done; nothing: they can. */
+export function missingOf(all: Pick<ImportDetail, 'findings'>, person: ImportedPerson, undecided = false): Missing[] {
+  const stops = distinct(stopsOf(all.findings)).length + distinct(stopsOf(person.findings)).length;
+  const looks = distinct(openOf(all.findings)).length + distinct(openOf(person.findings)).length;
+  const found: Missing[] = [];
+  if (stops > 0) found.push({ what: 'stopped', n: stops });
+  if (!person.chosen || undecided) found.push({ what: 'patient', n: 1 });
+  if (looks > 0) found.push({ what: 'looks', n: looks });
+  return found;
+}
+
+/** What it comes to, in one word: how a person's part looks from afar. */
+export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedPerson): 'filed' | 'filing' | 'taken-back' | 'stop' | 'look' | 'ready' {
+  if (person.state !== 'open') return person.state;
+  if (stopsOf(all.findings).length + stopsOf(person.findings).length > 0) return 'stop';
+  return missingOf(all, person).length > 0 ? 'look' : 'ready';
+}
+
+/** Who is to be decided on next: the first who is still open. */
+export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | undefined {
+  return persons.find(({ state }) => state === 'open');
+}
+
+/** Errors after which it can go on where it was; the others need what only a person brings, or a new beginning. */
+const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-unreadable', 'raw-file-gone', 'portal-login-ended', 'portal-address-refused', 'portal-not-encrypted']);
+const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
+
+/** What a person can do about a failed import. */
+export function wayOn({ error }: Pick<Import, 'error'>): 'answers' | 'host' | 'reactivation' | 'anew' | 'retry' {
+  const code = error?.code ?? '';
+  if (OF_ANSWERS.has(code)) return 'answers';
+  if (code === 'portal-not-allowed') return 'host';
+  if (code === 'portal-link-expired') return 'reactivation';
+  return FINAL.has(code) ? 'anew' : 'retry';
+}

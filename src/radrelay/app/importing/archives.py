@@ -1,0 +1,147 @@
+"""Who somebody in a parcel may be in the PACS: asked by C-FIND or QIDO-RS for all who are born on that day.
+
+An archive matches names letter by letter, and tells maiden names, particles and titles in an order of its own: whether
+it is the same person is folded and compared here. Only an archive that has more of that day than it may tell, or that
+does not answer a question without a name, is asked for names, too: for what the words of a name begin with in every way
+of writing it. One that does not answer in time, or never whole, is told of by its name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.dicom.values import parse_date
+from radrelay.importer.arrived import Person
+from radrelay.importer.folding import compare
+from radrelay.importer.local_values import tidied
+from radrelay.importer.matching import Candidate
+from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.surroundings import Candidates
+from radrelay.retrieve.models import Pacs
+from radrelay.retrieve.nodes import node_of
+from radrelay.retrieve.ports import Answer, Connector, FoundStudy, PacsNode, Wanted
+from radrelay.retrieve.searching import Asked, search
+from radrelay.settings import RetrieveSettings
+
+KINDS = ("dicom", "dicomweb")
+MOST_STARTS = 12
+"""So many beginnings of names an archive is asked for; of longer names its answer is not whole."""
+_WANT_NAMES = frozenset({"query-refused", "web-trouble", "search-too-wide"})
+"""How archives refuse a question that names nobody; of others it is of no use to ask again."""
+_WORDS = re.compile(r"[\s^=,;.\-]+")
+_COMMON = re.compile(r"(?:(?!ss)[b-np-tv-z])+", re.IGNORECASE | re.ASCII)
+
+
+def archives_of(session: Session, organisation_id: uuid.UUID) -> list[PacsNode]:
+    """Return the archives of an organisation that are switched on."""
+    asked = sa.select(Pacs).where(Pacs.organisation_id == organisation_id, Pacs.enabled, Pacs.kind.in_(KINDS))
+    return [node_of(row) for row in session.scalars(asked.order_by(Pacs.name))]
+
+
+def archived_candidates(
+    connector: Connector,
+    nodes: Sequence[PacsNode],
+    settings: RetrieveSettings,
+    arrived: ArrivedPerson,
+    entered: date | None,
+) -> Candidates:
+    """Return patients of archives who may be somebody; asks all at once, each within its time."""
+    born = {one.birth_date for one in arrived.people} | {entered}
+    if not nodes or not any(one.name for one in arrived.people):
+        return Candidates()
+    found: dict[Person, None] = {}
+    silent: set[uuid.UUID] = set()
+
+    def ask(some: Sequence[PacsNode], wanted: Wanted) -> Mapping[uuid.UUID, Asked]:
+        """Ask, keep who may be meant, and return how those have answered that did not tell all."""
+        within_s = settings.search_timeout_s + settings.connect_timeout_s
+        result = search(some, partial(_asked, connector, wanted, settings.search_limit), within_s)
+        for one in result.studies:
+            person = _person(one.study)
+            if _may_be(arrived, person):
+                found.setdefault(person)
+        return {one.pacs: one for one in result.asked if one.trouble is not None or one.more}
+
+    for day in sorted(one for one in born if one is not None):
+        short = ask(nodes, Wanted(birth_date=day))
+        by_name = [one for one in nodes if one.id in short and _may_tell_names(short[one.id])]
+        starts, whole = _starts(arrived)
+        silent |= short.keys() - {one.id for one in by_name} if whole else short.keys()
+        for start in starts if by_name else ():
+            silent |= ask(by_name, Wanted(patient_name=f"{start}*", birth_date=day)).keys()
+    names = sorted(one.name for one in nodes if one.id in silent)
+    return Candidates(tuple(Candidate("pacs", one) for one in found), tuple(names))
+
+
+def archived_holders(
+    connector: Connector, nodes: Sequence[PacsNode], settings: RetrieveSettings, patient_id: str
+) -> Candidates:
+    """Return whom archives know by a patient ID, of any issuer; asks all at once, each within its time."""
+    if not nodes or not patient_id or set(patient_id) & set("*?\\"):  # those mean something else in a question
+        return Candidates()
+    within_s = settings.search_timeout_s + settings.connect_timeout_s
+    result = search(nodes, partial(_asked, connector, Wanted(patient_id=patient_id), settings.search_limit), within_s)
+    people = dict.fromkeys(tidied(_person(one.study)) for one in result.studies)
+    names = {one.id: one.name for one in nodes}
+    silent = sorted(names[one.pacs] for one in result.asked if one.trouble is not None or one.more)
+    found = (Candidate("pacs", one) for one in people if one.patient_id == patient_id)
+    return Candidates(tuple(found), tuple(silent))
+
+
+def _asked(connector: Connector, wanted: Wanted, most: int, node: PacsNode) -> Answer:
+    return connector.search(node, wanted, most)
+
+
+def _may_tell_names(asked: Asked) -> bool:
+    return asked.more or (asked.trouble is not None and asked.trouble.code in _WANT_NAMES)
+
+
+def _starts(arrived: ArrivedPerson) -> tuple[Sequence[str], bool]:
+    """Return what each word of the family names begins with, as in the images and in capitals; whether that is all.
+
+    It is not where a name is in no Latin script, for then it may be transliterated here, or has too many words.
+    """
+    families = {group.partition("^")[0] for one in arrived.people for group in one.name.split("=")[:1]}
+    words = {word for family in families for word in _WORDS.split(family) if word}
+    found = [_start(word) for word in words]
+    told = sorted({made for some in found for one in some for made in (one, one.upper())})
+    return told[:MOST_STARTS], bool(found) and all(found) and len(told) <= MOST_STARTS
+
+
+def _start(word: str) -> tuple[str, ...]:
+    """Return the letters that a word begins with however it is written: up to an accent, a, o, u or ss.
+
+    An umlaut may have been left out where the images come from, and stands in the names here, or the other way round:
+    of a word that begins with one of these letters both are asked for.
+    """
+    start = _COMMON.match(word)
+    if start is not None:
+        return (start[0],)
+    plain = unicodedata.normalize("NFD", word)[0]
+    if not (plain.isascii() and plain.isalpha()):
+        return ()
+    return tuple(sorted({plain, word[0], unicodedata.normalize("NFC", f"{plain}\u0308")[:1]}))
+
+
+def _person(study: FoundStudy) -> Person:
+    return Person(study.patient_name, study.patient_id, study.issuer, parse_date(study.birth_date), study.sex)
+
+
+def _may_be(arrived: ArrivedPerson, local: Person) -> bool:
+    return any(compare(one.name, local.name).degree != "other" for one in arrived.people)
+
+
+def together(parts: Iterable[Candidates]) -> Candidates:
+    """Return what several places tell, as one."""
+    every = list(parts)
+    return Candidates(
+        tuple(one for part in every for one in part.found), tuple(one for part in every for one in part.silent)
+    )

@@ -1,0 +1,207 @@
+"""What the importer asks of the rest of the house: who is here, what is here, and where filed studies go on to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from radrelay import audit
+from radrelay.access import system_principal
+from radrelay.app.importing.archives import archived_candidates, archived_holders, archives_of, together
+from radrelay.app.importing.authorities import authority_of
+from radrelay.app.importing.candidates import held_candidates, import_orders
+from radrelay.app.importing.holders import holders_of
+from radrelay.app.importing.schedule import scheduled_on
+from radrelay.app.importing.versions import Versions
+from radrelay.archive.instances import InstanceRef, find_instances
+from radrelay.archive.models import Source, Study
+from radrelay.archive.reader import InstanceReader
+from radrelay.archive.tables import INSTANCE
+from radrelay.clock import Clock
+from radrelay.errors import RadrelayError
+from radrelay.importer.arrived import ArrivedObject
+from radrelay.importer.duplicates import KeptObject, PatientKey
+from radrelay.importer.holding import Holder
+from radrelay.importer.local_values import tidied, tidied_order
+from radrelay.importer.matching import Candidate
+from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
+from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.reconciling import LocalPatient, Order
+from radrelay.importer.surroundings import Candidates, Known
+from radrelay.importer.waiting import Scheduled
+from radrelay.intake.sources import PORTAL
+from radrelay.retrieve.ports import Connector
+from radrelay.routing import deliveries
+from radrelay.settings import RetrieveSettings
+from radrelay.storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 500
+
+
+class House:
+    """Answers for one installation; thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        reader: InstanceReader,
+        archives: Connector | None = None,
+        retrieve: RetrieveSettings | None = None,
+    ) -> None:
+        """Ask archives elsewhere, too, where there is what asks them (`archives`, as `retrieve` says)."""
+        self._database, self._clock, self._versions = database, clock, Versions(reader)
+        self._archives, self._retrieve = archives, retrieve
+
+    def candidates(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+        """Return who somebody in a parcel may be here."""
+        with self._database.read() as session:
+            held = held_candidates(session, organisation_id, arrived, entered)
+            nodes = archives_of(session, organisation_id) if self._archives is not None else []
+            own = own_issuer(session, organisation_id)
+        if self._archives is not None and self._retrieve is not None:
+            held = together((held, archived_candidates(self._archives, nodes, self._retrieve, arrived, entered)))
+        return replace(held, found=tuple(_issued(one, own) for one in held.found))
+
+    def issued(self, organisation_id: uuid.UUID, patient: LocalPatient) -> LocalPatient:
+        """Return a patient with who issued the ID, as it is known here: one that names nobody is the house's own."""
+        with self._database.read() as session:
+            own = own_issuer(session, organisation_id)
+            issuer = patient.issuer or own
+            told = authority_of(session, organisation_id, patient.patient_id, issuer, own)
+        return replace(patient, issuer=issuer, authority=told)
+
+    def elsewhere(self, organisation_id: uuid.UUID, patient_id: str) -> Candidates:
+        """Return whom archives elsewhere know by a patient ID."""
+        if self._archives is None or self._retrieve is None:
+            return Candidates()
+        with self._database.read() as session:
+            nodes, own = archives_of(session, organisation_id), own_issuer(session, organisation_id)
+        found = archived_holders(self._archives, nodes, self._retrieve, patient_id)
+        return replace(found, found=tuple(_issued(one, own) for one in found.found))
+
+    def orders(self, organisation_id: uuid.UUID, patient_id: str, issuer: str) -> Sequence[Order]:
+        """Return orders of a local patient that a study from elsewhere may be filed under, the newest first."""
+        with self._database.read() as session:
+            own = own_issuer(session, organisation_id)
+            found = import_orders(session, organisation_id, patient_id, issuer, own)
+            return tuple(tidied_order(one) for one in found.values())
+
+    def scheduled(self, session: Session, organisation_id: uuid.UUID, day: date) -> Sequence[Scheduled]:
+        """Return who is expected here on a day, in the order in which they come."""
+        return scheduled_on(session, organisation_id, day, own_issuer(session, organisation_id))
+
+    def known(self, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]) -> Known:
+        """Return what is here already of objects in a parcel."""
+        with self._database.read() as session:
+            return self._known(session, organisation_id, objects)
+
+    def _known(self, session: Session, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]) -> Known:
+        studies = sorted({one.study_uid for one in objects})
+        accessions = sorted({one.accession for one in objects if one.accession})
+        patients: dict[str, set[PatientKey]] = {}
+        mine, own = Study.organisation_id == organisation_id, own_issuer(session, organisation_id)
+        for chunk in _chunks(studies):
+            whose = sa.select(Study.study_uid, Study.patient_issuer, Study.patient_id_value)
+            for one in session.execute(whose.where(mine, Study.study_uid.in_(chunk))):
+                patients.setdefault(one.study_uid, set()).add((one.patient_issuer or own, one.patient_id_value))
+        taken: dict[str, str] = {}
+        for chunk in _chunks(accessions):
+            of_number = sa.select(Study.accession_number, Study.study_uid)
+            for number in session.execute(of_number.where(mine, Study.accession_number.in_(chunk))):
+                taken[number.accession_number] = number.study_uid
+        kept = self._kept(session, organisation_id, objects)
+        holders, orders = partial(self._holders, organisation_id), partial(self.orders, organisation_id)
+        return Known(kept, patients, taken, holders, orders)
+
+    def _holders(self, organisation_id: uuid.UUID, patient_id: str) -> Sequence[Holder]:
+        with self._database.read() as session:
+            return holders_of(session, organisation_id, patient_id, own_issuer(session, organisation_id))
+
+    def _kept(
+        self, session: Session, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]
+    ) -> dict[str, list[KeptObject]]:
+        kept: dict[str, list[KeptObject]] = {}
+        for chunk in _chunks(sorted({one.sop_uid for one in objects})):
+            ids = sa.select(INSTANCE.c.id).where(
+                INSTANCE.c.organisation_id == organisation_id, INSTANCE.c.sop_uid.in_(chunk)
+            )
+            found = list(session.scalars(ids))
+            if not found:
+                continue
+            filed = _filed(session, organisation_id, chunk)
+            refs = find_instances(session, self._clock.now(), organisation_id=organisation_id, instance_ids=found)
+            for ref in refs:
+                kept.setdefault(ref.sop_uid, []).append(self._version(ref, filed.get(ref.sha256.hex())))
+        return kept
+
+    def _version(self, ref: InstanceRef, filed: ImportObject | None) -> KeptObject:
+        """Return a version of an object that is here: as an import noted it, else by its bytes."""
+        if filed is not None:
+            digests = frozenset({ref.sha256.hex(), filed.digest})
+            return KeptObject(ref.sop_uid, ref.study_uid, digests, ref.transfer_syntax_uid, filed.pixels, filed.header)
+        pixels, header = self._versions.of(ref)
+        digests = frozenset({ref.sha256.hex()})
+        return KeptObject(ref.sop_uid, ref.study_uid, digests, ref.transfer_syntax_uid, pixels, header)
+
+    def send_on(self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str]) -> int:
+        """Ask for the delivery of what was filed; returns of how many studies. Why not of all, stands with whom."""
+        person.unsent = ""
+        if person.destination_id is None:
+            return 0
+        asked = sa.select(Study.id).where(
+            Study.organisation_id == case.organisation_id, Study.study_uid.in_(sorted(study_uids))
+        )
+        sent = 0
+        for study_id in session.scalars(asked.order_by(Study.study_uid)).all():
+            try:
+                delivery = deliveries.request_delivery(
+                    session, self._clock, organisation_id=case.organisation_id,
+                    destination_id=person.destination_id, study_id=study_id, series_id=None,
+                    requested_by=person.filed_by, correlation_id=case.correlation_id,
+                )  # fmt: skip
+            except RadrelayError as error:  # a destination that is gone must not cost what was filed
+                log.warning("an import is not sent on", case=str(case.id), code=error.code)
+                person.unsent = error.code[:64]
+                continue
+            detail = {"by": "import", "destination": person.destination_id, "delivery": delivery.id}
+            who = system_principal(case.organisation_id)
+            audit.record(session, audit.AuditRecord("study.forward", who, "study", study_id, detail))
+            sent += 1
+        return sent
+
+
+def own_issuer(session: Session, organisation_id: uuid.UUID) -> str:
+    """Return who issues the patient IDs of an organisation, as its source of portals says; nothing if it does not."""
+    mine = (Source.organisation_id == organisation_id, Source.kind == PORTAL, Source.issuer_of_patient_id != "")
+    return session.scalar(sa.select(Source.issuer_of_patient_id).where(*mine).order_by(Source.name).limit(1)) or ""
+
+
+def _issued(one: Candidate, own: str) -> Candidate:
+    """Return a candidate as objects can hold them, with the house's own issuer where a place names none."""
+    person = tidied(one.person)
+    if person.patient_id and not person.issuer:
+        person = replace(person, issuer=own)
+    return replace(one, person=person)
+
+
+def _filed(session: Session, organisation_id: uuid.UUID, sop_uids: Sequence[str]) -> dict[str, ImportObject]:
+    """Return what imports have filed of some objects, by the SHA-256 of what was written."""
+    asked = sa.select(ImportObject).where(
+        ImportObject.organisation_id == organisation_id, ImportObject.sop_uid.in_(sop_uids), ImportObject.written != ""
+    )
+    return {row.written: row for row in session.scalars(asked)}
+
+
+def _chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]

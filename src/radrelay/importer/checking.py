@@ -1,0 +1,125 @@
+"""What came is looked at: every file once, parted by people, compared with what was promised and who is here.
+
+In: a raw parcel. Out: rows that a person decides on. Nothing is filed here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.importer import findings as told
+from radrelay.importer.gathering import Gathered, gather
+from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.papers import place_of
+from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.raw_parcel import RawParcel, StoredFile
+from radrelay.importer.surroundings import Candidates, Surroundings
+from radrelay.importer.turns import Turn
+from radrelay.importer.written_down import COUNT_FILES, Row, findings_text, object_row, person_row, promises_of
+from radrelay.intake.raw_files import RawFileGone, located
+from radrelay.settings import Settings
+from radrelay.storage.ids import new_id
+from radrelay.storage.segments import SegmentReader
+
+ROWS_AT_ONCE = 500
+_UNTRACKED = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a parcel holds, and who the people in it may be here."""
+
+    gathered: Gathered
+    parcel: told.Parcel
+    people: tuple[tuple[ArrivedPerson, Candidates], ...]
+
+
+def open_parcel(session: Session, reader: SegmentReader, settings: Settings, case: ImportCase) -> RawParcel:
+    """Return an import's raw files; raises `RawFileGone` when there are none any more."""
+    files = located(session, case.parcel_id)
+    if not files:
+        raise RawFileGone
+    return RawParcel(reader, files, settings.intake, scratch_of(settings))
+
+
+def scratch_of(settings: Settings) -> Path:
+    """Return where archives within archives are read from, encrypted."""
+    return settings.data_dir / "scratch"
+
+
+def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -> Checked:
+    """Look at all files of a parcel, and ask who the people in it may be here."""
+    gathered = gather(_looking(parcel, turn))
+    found = gathered.parcel(promises_of(case), counts_objects=case.connector not in COUNT_FILES)
+    people = []
+    for arrived in found.people:
+        turn.look()
+        people.append((arrived, here.candidates(case.organisation_id, arrived, case.birth_date)))
+    return Checked(gathered, found, tuple(people))
+
+
+def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
+    """Put what a check found in the place of what an earlier one did, in the caller's transaction."""
+    for table in (ImportObject, ImportPaper, ImportPerson):
+        session.execute(sa.delete(table).where(table.case_id == case.id), execution_options=_UNTRACKED)
+    silent = sorted({name for _, candidates in checked.people for name in candidates.silent})
+    found = told.of_parcel(checked.parcel)
+    if silent:
+        found = (*found, told.Finding("look", "not-asked", {"places": ", ".join(silent)[:400]}))
+    if lacking := json.loads(case.lacking):
+        found = (*found, told.not_brought(lacking))
+    papers = list(_papers(case, checked))
+    stray = [one["file_name"] for one in papers if one["why"]]
+    if stray and checked.people:
+        found = (*found, told.of_nobody(stray))
+    case.findings, case.confirmed = findings_text(found), "{}"
+    people = [person_row(case, number, one, candidates.found) for number, (one, candidates) in _numbered(checked)]
+    objects = [
+        object_row(case, number, one)
+        for number, (arrived, _) in _numbered(checked)
+        for study in arrived.studies
+        for one in study.objects
+    ]
+    case.objects = len(objects)
+    _insert(session, ImportPerson, people)
+    _insert(session, ImportObject, objects)
+    _insert(session, ImportPaper, papers)
+
+
+def _numbered(checked: Checked) -> Iterator[tuple[int, tuple[ArrivedPerson, Candidates]]]:
+    return enumerate(checked.people)
+
+
+def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
+    """Yield where documents and pictures belong; other files stay with the raw parcel."""
+    people = [arrived for arrived, _ in checked.people]
+    for path in checked.gathered.papers:
+        place = place_of(path, people, checked.gathered.documents)
+        kind = "document" if path.lower().endswith(".pdf") else "picture"
+        yield _paper(case, path, kind, place.person, place.study_uid, place.why)
+    for path in checked.gathered.others:
+        yield _paper(case, path, "other", None, "", "")
+
+
+def _paper(case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str) -> Row:
+    return {
+        "id": new_id(), "organisation_id": case.organisation_id, "case_id": case.id, "file_name": path, "kind": kind,
+        "person_number": person, "study_uid": study_uid, "why": why, "filed": False, "written": "",
+    }  # fmt: skip
+
+
+def _looking(parcel: RawParcel, turn: Turn) -> Iterator[StoredFile]:
+    for one in parcel:
+        turn.look()
+        yield one
+
+
+def _insert(session: Session, table: type[ImportObject | ImportPaper | ImportPerson], rows: Sequence[Row]) -> None:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        session.execute(sa.insert(table), rows[start : start + ROWS_AT_ONCE])

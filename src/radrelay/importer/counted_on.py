@@ -1,0 +1,78 @@
+"""What others count on: of what an import filed, the objects that another one found here and so did not file again.
+
+They stay when that import's filing is taken back, and are from then on what the other one filed, so that its own
+take-back finds them. The archive's lock is held by whoever asks: one that is being filed looks at what is here only
+after that (`filing_turn`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+
+CHUNK = 500
+COUNTING = ("filing", "filed")
+
+
+def hand_over(
+    session: Session, case: ImportCase, number: int, objects: Mapping[str, str], papers: Mapping[str, Mapping[str, str]]
+) -> set[str]:
+    """Return the SOP Instance UIDs that others count on, of what was filed of somebody: it is theirs from now on.
+
+    `objects`: SHA-256 by UID; `papers`: the same by study.
+    """
+    return _objects(session, case, number, objects) | _papers(session, case, number, papers)
+
+
+def _objects(session: Session, case: ImportCase, number: int, objects: Mapping[str, str]) -> set[str]:
+    found: set[str] = set()
+    counts = sa.or_(ImportPerson.state == "filing", ImportObject.action.in_(("file", "skip")))
+    uids = sorted(objects)
+    for start in range(0, len(uids), CHUNK):
+        asked = (
+            sa.select(ImportObject)
+            .join(ImportPerson, _whose(ImportObject))
+            .where(ImportObject.sop_uid.in_(uids[start : start + CHUNK]), counts, *_others(ImportObject, case, number))
+            .order_by(ImportPerson.filed_at, ImportObject.id)
+        )
+        for row in session.scalars(asked):
+            if row.sop_uid not in found and row.action == "skip":
+                row.written = objects[row.sop_uid]
+            found.add(row.sop_uid)
+    return found
+
+
+def _papers(session: Session, case: ImportCase, number: int, papers: Mapping[str, Mapping[str, str]]) -> set[str]:
+    found: set[str] = set()
+    for study_uid, written in papers.items():
+        asked = (
+            sa.select(ImportPaper, ImportPerson.state)
+            .join(ImportPerson, _whose(ImportPaper))
+            .where(ImportPaper.study_uid == study_uid, *_others(ImportPaper, case, number))
+            .order_by(ImportPerson.filed_at, ImportPaper.id)
+        )
+        for row, state in session.execute(asked):
+            told: dict[str, str] = json.loads(row.written) if row.written else {}
+            mine = written.keys() & told.keys()
+            row.written = json.dumps(told | _unowned(told, written, mine - found)) if mine else row.written
+            found |= written.keys() if state == "filing" else mine
+    return found
+
+
+def _unowned(told: Mapping[str, str], written: Mapping[str, str], uids: Collection[str]) -> dict[str, str]:
+    """Return what of `uids` another one found here and did not write itself, as it was written."""
+    return {uid: written[uid] for uid in uids if not told[uid]}
+
+
+def _others(table: type[ImportObject | ImportPaper], case: ImportCase, number: int) -> Sequence[sa.ColumnElement[bool]]:
+    elsewhere = sa.or_(table.case_id != case.id, table.person_number != number)
+    return table.organisation_id == case.organisation_id, elsewhere, ImportPerson.state.in_(COUNTING)
+
+
+def _whose(table: type[ImportObject | ImportPaper]) -> sa.ColumnElement[bool]:
+    return sa.and_(ImportPerson.case_id == table.case_id, ImportPerson.number == table.person_number)

@@ -1,0 +1,290 @@
+"""What a person decides of an import: whose it is here, under which order, that findings are seen; then it is filed.
+
+A decision is never taken twice for another state of things: what was found when it is filed is found anew, and a
+finding that nobody has confirmed, or that stops, stops it.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.errors import Trouble
+from radrelay.importer import cases, findings
+from radrelay.importer.cases import OPEN
+from radrelay.importer.duplicates import decide
+from radrelay.importer.findings import FLAWS, NOT_WRITABLE, Finding, Local
+from radrelay.importer.holding import Holder, is_among, of_holders, person_of
+from radrelay.importer.import_errors import (
+    ImportChosenOtherwise,
+    ImportElsewhere,
+    ImportStopped,
+    ImportUnconfirmed,
+    ImportUndecided,
+    ImportUnknown,
+)
+from radrelay.importer.local_values import written, written_order
+from radrelay.importer.matching import Candidate, Matched, match
+from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
+from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.reconciling import LocalPatient, Order
+from radrelay.importer.surroundings import Candidates, Known
+from radrelay.importer.written_down import (
+    arrived_of,
+    candidates_of,
+    chosen_of,
+    chosen_text,
+    findings_of,
+    held_elsewhere,
+    order_of,
+    order_text,
+    people_of,
+)
+
+CHOICE = frozenset({"several-fit", "nobody-fits", "nobody-here"})
+"""Stops and looks that a person answers by choosing somebody; another finding says how well the choice fits."""
+
+
+NOT_ASKED = Candidates()
+UNFILED = ("open", "filing")
+"""The states of somebody on whom is still decided."""
+
+ASIDE = frozenset({
+    "other-pixels", "other-encoding", "other-content", "other-study", "differs-in-parcel", "no-identity", NOT_WRITABLE,
+})  # fmt: skip
+"""What stops single objects alone: they are left out or put in the quarantine, and the rest is filed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with somebody in a parcel: who may be meant, what is found, and which of it is confirmed."""
+
+    arrived: ArrivedPerson
+    matched: Matched
+    findings: tuple[Finding, ...]
+    confirmed: frozenset[str]
+
+    @property
+    def stops(self) -> tuple[Finding, ...]:
+        """Return what stops it."""
+        return tuple(one for one in self.findings if one.level == "stop")
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """Return what is still to be looked at."""
+        return tuple(one for one in self.findings if one.level == "look" and key_of(one) not in self.confirmed)
+
+
+def key_of(one: Finding) -> str:
+    """Return what a finding is confirmed by: of other facts it is another one."""
+    facts = json.dumps(dict(one.facts), sort_keys=True)
+    return f"{one.code} {one.study_uid} {facts}"
+
+
+def standing_of(
+    case: ImportCase, person: ImportPerson, everything: Sequence[ImportObject], known: Known,
+    people: Mapping[int, ArrivedPerson] | None = None,
+) -> Standing:  # fmt: skip
+    """Return how it stands with somebody, by what is known now; `everything` are the objects of the whole parcel.
+
+    `people`: whom it names (`people_of`), where that has been found out already.
+    """
+    arrived = (people_of(everything) if people is None else people).get(person.number)
+    objects = [one for one in everything if one.person_number == person.number]
+    if arrived is None or sum(len(study.objects) for study in arrived.studies) != len(objects):
+        raise ImportElsewhere(state=case.state)
+    matched = match(arrived, case.birth_date, candidates_of(person))
+    patient = chosen_of(person)
+    proposed = matched.proposed.person if matched.proposed is not None else None
+    key = (patient.issuer, patient.patient_id) if patient else None
+    if key is None and proposed is not None:
+        key = (proposed.issuer, proposed.patient_id)
+    decisions = decide((arrived_of(one) for one in objects), known.objects, known.patients, key) if key else ()
+    flawed = {one.file_name: one.why for one in objects if one.why in FLAWS}
+    local = Local(matched, decisions, known.accessions, tuple(flawed.items()))
+    found = findings.of_person(person.number, arrived, case.birth_date, local)
+    if any(one.action in ("file", "skip") and one.arrived.file not in flawed for one in decisions):
+        found = tuple(replace(one, level="look") if one.code in ASIDE else one for one in found)
+    if patient is not None:
+        found = tuple(_answered(one, patient, matched) for one in found)
+        said = {key_of(one) for one in found}
+        chosen = (*_chosen(case, arrived, person, patient, matched), *_held(case, arrived, person, patient, known))
+        chosen = (*chosen, *_ordered(person, patient, known))
+        found = (*found, *(one for one in chosen if key_of(one) not in said))
+    return Standing(arrived, matched, found, frozenset(json.loads(person.confirmed)))
+
+
+def _answered(one: Finding, patient: LocalPatient, matched: Matched) -> Finding:
+    """Return a finding that a person's choice has answered as one that is to be looked at."""
+    if one.code not in CHOICE or one.level != "stop":
+        return one
+    facts = {**one.facts, "chosen": patient.patient_id, "among": int(is_among(patient, matched.compared))}
+    return Finding("look", "chosen-by-hand", facts, one.person, one.study_uid)
+
+
+def _chosen(
+    case: ImportCase, arrived: ArrivedPerson, person: ImportPerson, patient: LocalPatient, matched: Matched
+) -> Iterator[Finding]:
+    """Yield how the patient who was chosen goes together with the parcel: another birth date or sex stops.
+
+    One who was typed in is looked at as closely as one whom a place here tells of.
+    """
+    here = Candidate("archive", person_of(patient))
+    (compared,) = match(arrived, case.birth_date, [here]).compared
+    name, born, sex = compared.rows[:3]
+    if born.verdict == "other" or sex.verdict == "other":
+        field = "birth-date" if born.verdict == "other" else "sex"
+        yield Finding("stop", "chosen-contradicts", {"field": field}, person.number)
+    elif name.verdict == "other":
+        yield Finding("look", "chosen-named-otherwise", {}, person.number)
+    else:
+        rows = (name,) if is_among(patient, matched.compared) else (name, born, sex)
+        yield from (replace(one, person=person.number) for one in findings.of_rows(rows))
+
+
+def _held(
+    case: ImportCase, arrived: ArrivedPerson, person: ImportPerson, patient: LocalPatient, known: Known
+) -> Iterator[Finding]:
+    """Yield who else has the ID of whom was chosen: here, and where systems elsewhere were asked who may be meant."""
+    if person.state not in UNFILED:
+        return
+    told, silent = held_elsewhere(person)
+    elsewhere = (Holder(one) for one in dict.fromkeys((*candidates_of(person), *told)))
+    found = of_holders(patient, arrived, case.birth_date, (*known.holders(patient.patient_id), *elsewhere))
+    yield from (replace(one, person=person.number) for one in found)
+    if silent:
+        yield Finding(
+            "look", "id-not-asked", {"chosen": patient.patient_id, "places": ", ".join(silent)}, person.number
+        )
+
+
+def _ordered(person: ImportPerson, patient: LocalPatient, known: Known) -> Iterator[Finding]:
+    """Yield that the order which was chosen is none of the patient's: of another, or not to be filed under any more."""
+    order = order_of(person)
+    if order is None or person.state not in UNFILED:
+        return
+    if order_among(order, known.orders(patient.patient_id, patient.issuer)) is None:
+        yield Finding("stop", "order-of-another", {"order": order.accession}, person.number)
+
+
+def order_among(order: Order, orders: Iterable[Order]) -> Order | None:
+    """Return which of a patient's orders is meant, as it stands now; none where it is none of them."""
+    key = (order.accession, order.procedure_id, order.step_id)
+    return next((one for one in orders if (one.accession, one.procedure_id, one.step_id) == key), None)
+
+
+def choose(
+    session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int, patient: LocalPatient | None,
+    order: Order | None, now: datetime, elsewhere: Candidates = NOT_ASKED,
+) -> ImportPerson:  # fmt: skip
+    """Say whose somebody's studies are here, or that nobody has said; what was confirmed before is open again.
+
+    `elsewhere` is whom archives elsewhere know by the patient's ID. Raises `PatientUnusable`, `ValueTooLong` and
+    `ValueUnwritable` for what no object can hold.
+    """
+    case, person = _open_person(session, organisation_id, case_id, number)
+    patient = written(patient) if patient is not None else None
+    order = written_order(order) if order is not None else None
+    person.chosen = chosen_text(patient, elsewhere.found, elsewhere.silent) if patient is not None else ""
+    person.import_order = order_text(order) if patient is not None else ""
+    person.confirmed = "{}"
+    tried = (ImportObject.case_id == case_id, ImportObject.person_number == number)  # under whom was chosen before
+    session.execute(sa.update(ImportObject).where(*tried).values(why=""))
+    case.changed_at = now
+    return person
+
+
+def confirm(
+    session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int | None, keys: Iterable[str], by: str,
+    now: datetime, *, seen: bool = True,
+) -> None:  # fmt: skip
+    """Put on record that a person has looked at findings: at those of the parcel, or of somebody in it.
+
+    With `seen` false that is taken back: they are open again.
+    """
+    row: ImportCase | ImportPerson
+    if number is None:
+        row = case = cases.get_case(session, organisation_id, case_id, states=(OPEN,), lock=True)
+    else:
+        case, row = _open_person(session, organisation_id, case_id, number)
+    told = {key: {"by": by, "at": now.isoformat()} for key in keys}
+    left = {key: one for key, one in json.loads(row.confirmed).items() if key not in told}
+    row.confirmed = json.dumps(left | told if seen else left)
+    case.changed_at = now
+
+
+def file(
+    session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int, destination_id: uuid.UUID | None,
+    by: str, known: Known, now: datetime, under: tuple[str, str] | None = None,
+) -> ImportCase:  # fmt: skip
+    """Have somebody's studies filed; raises `ImportUndecided`, `ImportStopped`, `ImportUnconfirmed`.
+
+    `under` is the issuer and ID of whom who asks sees as chosen; raises `ImportChosenOtherwise` where it is another.
+    """
+    case, person = _open_person(session, organisation_id, case_id, number)
+    chosen = chosen_of(person)
+    if under is not None and (chosen is None or (chosen.issuer, chosen.patient_id) != under):
+        raise ImportChosenOtherwise
+    require_decided(case, person, objects_of(session, case_id), known)
+    person.state, person.filing_at, person.filed_by = "filing", now, by[:200]
+    person.destination_id = destination_id
+    cases.move(session, case, cases.FILING, now)
+    return case
+
+
+def require_decided(
+    case: ImportCase, person: ImportPerson, everything: Sequence[ImportObject], known: Known
+) -> Standing:
+    """Raise `ImportUndecided`, `ImportStopped` or `ImportUnconfirmed` unless somebody's studies may be filed now."""
+    if chosen_of(person) is None:
+        raise ImportUndecided
+    standing = standing_of(case, person, everything, known)
+    parcel = findings_of(case)
+    stops = [one.code for one in (*parcel, *standing.stops) if one.level == "stop"]
+    if stops:
+        raise ImportStopped(finding=stops[0])
+    done = json.loads(case.confirmed)
+    left = [one.code for one in parcel if one.level == "look" and key_of(one) not in done]
+    left += [one.code for one in standing.open]
+    if left:
+        raise ImportUnconfirmed(finding=left[0], count=len(left))
+    return standing
+
+
+def objects_of(session: Session, case_id: uuid.UUID) -> list[ImportObject]:
+    """Return an import's objects, by their files."""
+    asked = sa.select(ImportObject).where(ImportObject.case_id == case_id).order_by(ImportObject.file_name)
+    return list(session.scalars(asked))
+
+
+def reopen(session: Session, case: ImportCase, trouble: Trouble, now: datetime) -> None:
+    """Have a person decide again on whom is not filed: what was found meanwhile stands against it."""
+    for person in cases.people_of(session, case.id):
+        if person.state == "filing":
+            person.state, person.filing_at, person.filed_by = "open", None, ""
+    cases.move(session, case, OPEN, now, trouble)
+
+
+def require_unfiled(session: Session, case: ImportCase) -> None:
+    """Raise `ImportElsewhere` once somebody's studies are filed: what was decided for them would be lost."""
+    if any(one.state != "open" for one in cases.people_of(session, case.id)):
+        raise ImportElsewhere(state=cases.FILED)
+
+
+def _open_person(
+    session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int
+) -> tuple[ImportCase, ImportPerson]:
+    case = cases.get_case(session, organisation_id, case_id, states=(OPEN,), lock=True)
+    asked = sa.select(ImportPerson).where(ImportPerson.case_id == case_id, ImportPerson.number == number)
+    person = session.scalar(asked)
+    if person is None:
+        raise ImportUnknown
+    if person.state != "open":
+        raise ImportElsewhere(state=person.state)
+    return case, person

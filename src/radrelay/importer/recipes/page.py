@@ -1,0 +1,250 @@
+"""An answer as recipes look at it: its text, its elements, its JSON. Bounded, and read only as far as it is asked for.
+
+HTML is read by the standard library's parser, which is fed and never closed: what does not end is left unread, and no
+page costs more than its length.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from html.parser import HTMLParser
+from itertools import islice
+from typing import Any
+
+from radrelay.importer.cookies import Cookies
+from radrelay.importer.outgoing import Reply
+from radrelay.importer.recipes.language import Look, Take
+from radrelay.importer.recipes.patterns import MOST_SEARCHED, found_in
+
+MOST_ELEMENTS, MOST_INSIDE, MOST_VALUE, MOST_VALUES = 100_000, 500, 256 << 10, 20_000
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,5}|\*)\]")
+_CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_CHARSETS = frozenset({
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "tis-620", "gbk", "gb2312",
+    "gb18030", "big5", "big5hkscs", "euc_jp", "euc_kr", "shift_jis", "iso2022_jp",
+    *(f"iso8859-{part}" for part in range(1, 17)),
+    *(f"cp{page}" for page in (866, 874, 932, 949, 950, *range(1250, 1259))),
+})  # fmt: skip
+"""What pages are written in (WHATWG Encoding 4.2), as Python names it; some of its other codecs cost quadratic time."""
+_FIELDS = ("input", "textarea", "select", "button")
+
+
+class TooMuchToTake(Exception):
+    """All of something is to be taken, and a page has more of it than is read."""
+
+
+@dataclass(slots=True)
+class Element:
+    """An element's start, and the text that stands in it."""
+
+    name: str
+    attributes: Mapping[str, str] = field(repr=False)
+    text: str = field(default="", repr=False)
+    open: bool = True
+
+
+class _Elements(HTMLParser):
+    """Collects elements in their order."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[Element] = []
+        self.cut = False
+        self._open: list[Element] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if len(self.found) >= MOST_ELEMENTS:
+            self.cut = True
+            return
+        made = Element(tag, {name: value or "" for name, value in reversed(attrs)})
+        self.found.append(made)
+        self._open = [*self._open[-9:], made]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        for at in range(len(self._open) - 1, -1, -1):
+            if self._open[at].name == tag:
+                del self._open[at]
+                return
+
+    def handle_data(self, data: str) -> None:
+        for one in self._open:
+            if len(one.text) < MOST_INSIDE:
+                one.text += data[:MOST_INSIDE]
+
+
+class Page:
+    """An answer, looked at."""
+
+    def __init__(self, reply: Reply, cookies: Cookies | None = None) -> None:
+        self.reply, self._cookies = reply, cookies
+
+    @cached_property
+    def raw(self) -> str:
+        """Return the text as it came."""
+        body = self.reply.body
+        named = _CHARSET.search(self.reply.headers.get("content-type", ""))
+        for encoding in (_known(named[1]) if named else "utf-8", "utf-8"):
+            with suppress(UnicodeDecodeError):
+                return body.decode(encoding)
+        return body.decode("cp1252", "replace")
+
+    @cached_property
+    def words(self) -> str:
+        """Return the text with characters instead of references, and one space instead of several."""
+        return _plain(html.unescape(self.raw[:MOST_SEARCHED]))
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """Return its elements."""
+        return self._parsed.found
+
+    @cached_property
+    def _parsed(self) -> _Elements:
+        parser = _Elements()
+        parser.feed(self.raw)
+        return parser
+
+    @cached_property
+    def json(self) -> object:
+        """Return what it says in JSON, none if it does not."""
+        try:
+            return json.loads(self.reply.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def looks(self, look: Look) -> bool:
+        """Tell whether it looks so."""
+        return not self.differs(look)
+
+    def differs(self, look: Look) -> str:
+        """Return the first thing in which it looks otherwise, in the recipe's words alone; nothing if it looks so."""
+        return next(self._differences(look), "")
+
+    def _differences(self, look: Look) -> Iterator[str]:
+        if look.status and self.reply.status not in look.status:
+            yield f"it answers HTTP {self.reply.status}"
+        if look.address is not None and look.address not in self.reply.target.path:
+            yield "it leads to another address"
+        if look.text and not any(_plain(one) in self.words for one in look.text):
+            yield f"it does not say {' or '.join(repr(one) for one in look.text)}"
+        yield from self._differences_within(look)
+
+    def _differences_within(self, look: Look) -> Iterator[str]:
+        if look.pattern is not None and not found_in(look.pattern, self.raw):
+            yield f"nothing in it is as {look.pattern!r} says"
+        if look.element is not None and not any(_fits(one, look.element, look.where) for one in self.elements):
+            yield f"it has no such element {look.element}"
+        if look.at is not None and not _is(values_at(self.json, look.at), look.value):
+            yield f"its JSON has nothing such at {look.at}"
+
+    def taken(self, take: Take) -> list[str]:
+        """Return what is to be taken, as far as it is there; raises `TooMuchToTake` where all cannot be read."""
+        if not take.all:
+            return [*islice((one for one in self._found(take) if 0 < len(one) <= MOST_VALUE), 1)]
+        found = [one for one in islice(self._found(take), MOST_ELEMENTS + 1) if one]
+        if len(found) > MOST_VALUES:
+            raise TooMuchToTake(f"{take.name} is there more than {MOST_VALUES} times")
+        if any(len(one) > MOST_VALUE for one in found) or self._is_cut(take):
+            raise TooMuchToTake(f"{take.name} cannot be taken whole from so long a page")
+        return found
+
+    def _is_cut(self, take: Take) -> bool:
+        """Tell whether there is more of a page than what is looked at for this."""
+        if take.at is not None:
+            return len(values_at(self.json, take.at)) >= MOST_ELEMENTS
+        if take.pattern is not None:
+            return len(self.raw) > MOST_SEARCHED
+        return (take.element is not None or take.field is not None) and self._parsed.cut
+
+    def _found(self, take: Take) -> Iterator[str]:
+        if take.at is not None:
+            yield from (str(one) for one in values_at(self.json, take.at) if _is_text(one))
+        elif take.pattern is not None:
+            yield from (html.unescape(one) for one in found_in(take.pattern, self.raw))
+        elif take.header is not None:
+            yield self.reply.headers.get(take.header.lower(), "")
+        elif take.cookie is not None and self._cookies is not None:
+            yield self._cookies.value(self.reply.target, take.cookie)
+        else:
+            yield from self._in_elements(take)
+
+    def _in_elements(self, take: Take) -> Iterator[str]:
+        for one in self.elements:
+            if take.field is not None and one.name in _FIELDS and one.attributes.get("name") == take.field:
+                yield one.attributes.get("value", one.text)
+            held = take.holds is None or _plain(take.holds) in _plain(one.text)
+            if take.element is not None and held and _fits(one, take.element, take.where):
+                yield one.attributes.get(take.attribute or "", "").strip()
+
+
+def _known(charset: str) -> str:
+    """Return a character set that pages are written in, UTF-8 for anything else."""
+    with suppress(LookupError):
+        found = codecs.lookup(charset).name
+        return found if found in _CHARSETS else "utf-8"
+    return "utf-8"
+
+
+def path_of(text: str) -> tuple[str | int | None, ...]:
+    """Return a path into JSON, `a.b[0].c` or `items[*].url` (none: each); raises `ValueError`."""
+    parts: list[str | int | None] = []
+    at = 0
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if found is None:
+            raise ValueError(f"{text} is no path into JSON, as in data.files[0].url or files[*].url")
+        parts.append(found[1] if found[1] is not None else None if found[2] == "*" else int(found[2]))
+        at = found.end()
+    if len(parts) > 20 or parts.count(None) > 2:
+        raise ValueError(f"{text} leads too deep")
+    return tuple(parts)
+
+
+def values_at(told: object, path: str) -> list[Any]:
+    """Return what stands at a path."""
+    found: list[Any] = [told]
+    for part in path_of(path):
+        led: list[Any] = []
+        for one in found:
+            if part is None:
+                led += one if isinstance(one, list) else []
+            elif isinstance(part, int):
+                led += [one[part]] if isinstance(one, list) and part < len(one) else []
+            else:
+                led += [one[part]] if isinstance(one, dict) and part in one else []
+        found = led[:MOST_ELEMENTS]
+    return found
+
+
+def _is(found: list[Any], value: object) -> bool:
+    """Tell whether a value is among those found; none is asked for: whether there is one."""
+    if value is None:
+        return any(one is not None for one in found)
+    return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in found)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _fits(element: Element, name: str, where: Mapping[str, str]) -> bool:
+    return element.name == name and all(
+        value in element.attributes.get(key, "").split() if key == "class" else element.attributes.get(key) == value
+        for key, value in where.items()
+    )
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(text.split()))

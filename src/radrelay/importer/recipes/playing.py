@@ -1,0 +1,193 @@
+"""The self-test of a recipe: it is walked against what was recorded, and nothing leaves the machine.
+
+A `PlayedSession` stands where the connection would be made; redirects, cookies, hosts and limits are those of the real
+way out. What is asked must be what the test awaits, in its order.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import ssl
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from radrelay.importer.attempts import AttemptsInMemory
+from radrelay.importer.errors import (
+    AnswerWrong,
+    InMaintenance,
+    LinkExpiredThere,
+    LockedThere,
+    NothingListed,
+    NotThere,
+    PersonNeeded,
+    PortalTrouble,
+)
+from radrelay.importer.judging import Judge
+from radrelay.importer.outgoing import Answering, Outgoing, Session
+from radrelay.importer.places import Target
+from radrelay.importer.recipes.errand import RecipeConnector, RecipeErrand
+from radrelay.importer.recipes.forms import fields_of
+from radrelay.importer.recipes.language import Exchange, Test
+from radrelay.importer.recipes.reading import Recipe
+from radrelay.importer.recipes.trials import page_beside
+
+
+class PlayedOtherwise(Exception):
+    """The recipe asked for something else than was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one test. `step`: where it failed; `why`: empty if it passed."""
+
+    test: str
+    step: str = ""
+    why: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether it came to what it should."""
+        return not self.why
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedOutgoing(Outgoing):
+    """A way out that ends at a recording."""
+
+    recorded: Iterator[Exchange] = field(default_factory=lambda: iter(()))
+    recipe: Recipe | None = None
+
+    def session(self) -> Session:
+        """Begin an errand at the recording."""
+        return PlayedSession(self)
+
+
+class PlayedSession(Session):
+    """Answers as was recorded."""
+
+    def __init__(self, outgoing: PlayedOutgoing) -> None:
+        super().__init__(outgoing)
+        self._played = outgoing
+
+    @contextmanager
+    def _exchange(
+        self, target: Target, method: str, headers: Mapping[str, str], body: bytes | None, *, answer: bool
+    ) -> Iterator[Answering]:
+        del answer
+        one = next(self._played.recorded, None)
+        asked = f"{method} {target.url}"
+        if one is None:
+            raise PlayedOtherwise(f"asks {asked}, after all that was recorded")
+        require_same(one, asked, headers, body)
+        made = {name.lower(): value for name, value in one.sends.items()}
+        self.cookies.take(target, [value for name, value in made.items() if name == "set-cookie"])
+        sent, kind = sent_by(one, self._played.recipe)
+        made.setdefault("content-type", kind)
+        yield Answering(target, one.status, made, iter((sent,)), len(sent))
+
+
+def play(recipe: Recipe) -> list[Played]:
+    """Return what comes of each test of a recipe."""
+    return [_played(recipe, one) for one in recipe.told.test]
+
+
+def _played(recipe: Recipe, test: Test) -> Played:
+    recorded = iter(test.exchange)
+    now = [0.0]
+
+    def pause(seconds: float) -> None:
+        now[0] += seconds
+
+    judge = Judge(lambda host, port: [])
+    way = PlayedOutgoing(lambda host: True, judge, ssl.create_default_context, recorded=recorded, recipe=recipe)
+    connector = RecipeConnector(recipe, way, AttemptsInMemory(), pause=pause, clock=lambda: now[0])
+    lead = connector.recognise(test.link)
+    if lead is None:
+        return Played(test.name, "", "its link is none of the recipe's")
+    errand = connector.open(lead)
+    try:
+        came, why = _walked(errand, test), ""
+    except PlayedOtherwise as error:
+        return Played(test.name, errand.step, str(error))
+    except PortalTrouble as trouble:
+        came, why = named(trouble), f" ({trouble.facts.get('reason') or trouble.message})"
+    if came != test.result:
+        return Played(test.name, errand.step, f"comes to {came}{why}, not to {test.result}")
+    left = sum(1 for _ in recorded)
+    why = f"{left} recorded {'exchange is' if left == 1 else 'exchanges are'} left over" if left else ""
+    return Played(test.name, errand.step if why else "", why)
+
+
+def _walked(errand: RecipeErrand, test: Test) -> str:
+    errand.answer(test.answers)
+    for item in errand.items():
+        errand.download(item, Nowhere())
+    return "fetched"
+
+
+class Nowhere:
+    """A sink that keeps nothing."""
+
+    def begin(self) -> None:
+        """Forget nothing, for nothing is kept."""
+
+    def write(self, piece: bytes) -> None:
+        """Let it go."""
+
+
+def named(trouble: PortalTrouble) -> str:
+    """Return a trouble as recipes call it, or by its code."""
+    if isinstance(trouble, PersonNeeded):
+        return str(trouble.facts.get("kind", "captcha"))
+    return _NAMES.get(type(trouble), trouble.code)
+
+
+_NAMES: Mapping[type[PortalTrouble], str] = {
+    AnswerWrong: "wrong",
+    LinkExpiredThere: "expired",
+    LockedThere: "locked",
+    InMaintenance: "maintenance",
+    NotThere: "not-there",
+    NothingListed: "nothing",
+}
+
+
+def require_same(one: Exchange, asked: str, headers: Mapping[str, str], body: bytes | None) -> None:
+    """Raise `PlayedOtherwise` if a request is not the one that was recorded."""
+    awaited = f"GET {one.get}" if one.get is not None else f"POST {one.post}"
+    if asked != awaited:
+        raise PlayedOtherwise(f"asks {asked}, where {awaited} was recorded")
+    sent = {name.lower(): value for name, value in headers.items()}
+    for name, value in one.headers.items():
+        if sent.get(name.lower()) != value:
+            raise PlayedOtherwise(f"sends {name} {sent.get(name.lower())!r}, where {value!r} was recorded")
+    if one.form is not None:
+        _require_fields(fields_of(body or b"", sent.get("content-type", "")), dict(one.form))
+    if one.body is not None:
+        told = json.loads(body or b"{}")
+        _require_fields(told if isinstance(told, dict) else {}, dict(one.body))
+
+
+def _require_fields(sent: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
+    for name in dict.fromkeys([*recorded, *sent]):
+        if sent.get(name) != recorded.get(name):
+            words = f"where {recorded[name]!r} was recorded" if name in recorded else "which was not recorded"
+            raise PlayedOtherwise(f"sends {name} = {sent.get(name)!r}, {words}")
+
+
+def sent_by(one: Exchange, recipe: Recipe | None) -> tuple[bytes, str]:
+    """Return the recorded answer's body, and of which kind it is."""
+    if one.zip:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as made:
+            made.writestr("README", "recorded")
+        return packed.getvalue(), "application/zip"
+    if one.answer is not None:
+        return json.dumps(one.answer).encode(), "application/json"
+    if one.file is not None and recipe is not None:
+        return page_beside(recipe.beside, one.file), "text/html"
+    return (one.page or "").encode(), "text/html; charset=utf-8"

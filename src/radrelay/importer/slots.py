@@ -1,0 +1,39 @@
+"""Whose turn it is among imports that are fetched here: no portal takes all places, however long it keeps one."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+
+class Slots:
+    """Which imports are being fetched, from which portal; thread-safe.
+
+    Whoever is fetched from a portal that holds no place takes any. A portal that holds one gets no more than half of
+    all, and never the last that is free: an import from elsewhere goes on whatever that portal does.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places, self._lock = places, threading.Lock()
+        self._taken: dict[uuid.UUID, str] = {}
+        self._waiting: dict[uuid.UUID, str] = {}
+
+    def take(self, case_id: uuid.UUID, host: str, *, at_once: bool = False) -> bool:
+        """Take a place if it is an import's turn; `at_once`: somebody waits before the page, it always is."""
+        with self._lock:
+            holds = sum(one == host for one in self._taken.values())
+            free = holds < max(1, self._places // 2) and len(self._taken) + 1 < self._places
+            if holds and not free and not at_once:
+                self._waiting[case_id] = host
+                return False
+            self._waiting.pop(case_id, None)
+            self._taken[case_id] = host
+            return True
+
+    def leave(self, case_id: uuid.UUID) -> tuple[uuid.UUID, ...]:
+        """Make a place free again; returns which imports were waiting, whose turn it may be now."""
+        with self._lock:
+            if self._taken.pop(case_id, None) is None:
+                return ()
+            waiting, self._waiting = tuple(self._waiting), {}
+            return waiting

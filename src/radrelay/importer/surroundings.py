@@ -1,0 +1,89 @@
+"""What the importer asks of the rest of the house, handed in by the composition root.
+
+Who a person in a parcel may be here is known to worklists, HL7 and archives; what is here already to the archive; what
+is filed goes on by a delivery.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from radrelay.importer.arrived import ArrivedObject
+from radrelay.importer.duplicates import KeptObject, PatientKey
+from radrelay.importer.holding import Holder
+from radrelay.importer.matching import Candidate
+from radrelay.importer.models import ImportCase, ImportPerson
+from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.reconciling import LocalPatient, Order
+from radrelay.importer.waiting import Scheduled
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Who somebody may be here, and the places that did not answer when they were asked."""
+
+    found: tuple[Candidate, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+def _nobody(patient_id: str) -> Sequence[Holder]:
+    return ()
+
+
+def _nothing(patient_id: str, issuer: str) -> Sequence[Order]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is here of some objects: versions by SOP Instance UID, whose studies they are, studies by accession.
+
+    `holders` tells who has a patient ID here, of any issuer, and `orders` a patient's (ID and issuer): asked when it
+    is judged what somebody chose.
+    """
+
+    objects: Mapping[str, Sequence[KeptObject]] = field(default_factory=dict)
+    patients: Mapping[str, Collection[PatientKey]] = field(default_factory=dict)
+    accessions: Mapping[str, str] = field(default_factory=dict)
+    holders: Callable[[str], Sequence[Holder]] = _nobody
+    orders: Callable[[str, str], Sequence[Order]] = _nothing
+
+
+class Surroundings(Protocol):
+    """What the importer asks of the rest of the house."""
+
+    def candidates(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+        """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction."""
+        ...
+
+    def issued(self, organisation_id: uuid.UUID, patient: LocalPatient) -> LocalPatient:
+        """Return a patient with who issued the ID, as it is known here: one that names nobody is the house's own."""
+        ...
+
+    def elsewhere(self, organisation_id: uuid.UUID, patient_id: str) -> Candidates:
+        """Return whom archives elsewhere know by a patient ID; asks them, so outside of any transaction."""
+        ...
+
+    def orders(self, organisation_id: uuid.UUID, patient_id: str, issuer: str) -> Sequence[Order]:
+        """Return orders of a local patient that a study from elsewhere may be filed under, the newest first."""
+        ...
+
+    def scheduled(self, session: Session, organisation_id: uuid.UUID, day: date) -> Sequence[Scheduled]:
+        """Return who is expected here on a day, in the order in which they come."""
+        ...
+
+    def known(self, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]) -> Known:
+        """Return what is here already of objects in a parcel."""
+        ...
+
+    def send_on(self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str]) -> int:
+        """Ask for the delivery of what was filed, in the transaction in which it counts as filed; returns of how many
+        studies. Why not of all stands with the person (`unsent`).
+        """
+        ...

@@ -1,0 +1,177 @@
+"""What a check found, as rows and JSON, and back: nothing is looked at in the files again to show or to decide."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from radrelay.importer.arrived import ArrivedObject, Person
+from radrelay.importer.findings import Finding
+from radrelay.importer.matching import Candidate
+from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
+from radrelay.importer.parting import ArrivedPerson, as_parted
+from radrelay.importer.promises import Promise, of_list
+from radrelay.importer.reconciling import Authority, LocalPatient, Order
+from radrelay.storage.ids import new_id
+
+Row = dict[str, Any]
+COUNT_FILES = frozenset({"dlx"})
+"""Connectors whose lists count files, whatever they are (`fileCount`); those of the others count objects."""
+
+
+def object_row(case: ImportCase, number: int, one: ArrivedObject) -> Row:
+    """Return the row of an object of the person with this number."""
+    return {
+        "id": new_id(), "organisation_id": case.organisation_id, "case_id": case.id, "person_number": number,
+        "file_name": one.file, "sop_uid": one.sop_uid, "sop_class_uid": one.sop_class, "series_uid": one.series_uid,
+        "study_uid": one.study_uid, "patient_name": one.person.name, "patient_id_value": one.person.patient_id,
+        "patient_issuer": one.person.issuer, "patient_birth_date": one.person.birth_date,
+        "patient_sex": one.person.sex, "transfer_syntax": one.transfer_syntax, "modality": one.modality,
+        "study_date": one.study_date, "description": one.description, "accession": one.accession,
+        "digest": one.digest, "pixels": one.pixels, "header": one.header, "action": "", "why": "", "written": "",
+    }  # fmt: skip
+
+
+def arrived_of(row: ImportObject) -> ArrivedObject:
+    """Return an object as it arrived."""
+    person = Person(row.patient_name, row.patient_id_value, row.patient_issuer, row.patient_birth_date, row.patient_sex)
+    return ArrivedObject(
+        file=row.file_name, sop_uid=row.sop_uid, sop_class=row.sop_class_uid, series_uid=row.series_uid,
+        study_uid=row.study_uid, person=person, transfer_syntax=row.transfer_syntax, modality=row.modality,
+        study_date=row.study_date, description=row.description, accession=row.accession, digest=row.digest,
+        pixels=row.pixels, header=row.header,
+    )  # fmt: skip
+
+
+def people_of(rows: Iterable[ImportObject]) -> dict[int, ArrivedPerson]:
+    """Return the people of a parcel by their numbers, parted as they were when it was checked."""
+    return as_parted((row.person_number, arrived_of(row)) for row in rows)
+
+
+def person_row(case: ImportCase, number: int, arrived: ArrivedPerson, candidates: Sequence[Candidate]) -> Row:
+    """Return the row of somebody in a parcel."""
+    person = arrived.person
+    return {
+        "id": new_id(), "organisation_id": case.organisation_id, "case_id": case.id, "number": number, "state": "open",
+        "patient_name": person.name, "patient_id_value": person.patient_id, "patient_issuer": person.issuer,
+        "patient_birth_date": person.birth_date, "patient_sex": person.sex, "matched": candidates_text(candidates),
+        "chosen": "", "import_order": "", "confirmed": "{}", "destination_id": None, "filing_at": None,
+        "filed_at": None, "filed_by": "", "unsent": "",
+    }  # fmt: skip
+
+
+def candidates_text(candidates: Sequence[Candidate]) -> str:
+    """Return candidates as JSON."""
+    return json.dumps(_candidates(candidates))
+
+
+def candidates_of(row: ImportPerson) -> tuple[Candidate, ...]:
+    """Return who somebody may be here, as it was found."""
+    return _candidates_of(json.loads(row.matched or "[]"))
+
+
+def findings_text(findings: Iterable[Finding]) -> str:
+    """Return findings about a parcel as JSON."""
+    return json.dumps([
+        {"level": one.level, "code": one.code, "facts": dict(one.facts), "study_uid": one.study_uid} for one in findings
+    ])  # fmt: skip
+
+
+def findings_of(case: ImportCase) -> tuple[Finding, ...]:
+    """Return the findings about a parcel."""
+    return tuple(
+        Finding(one["level"], one["code"], one["facts"], study_uid=one.get("study_uid", ""))
+        for one in json.loads(case.findings or "[]")
+    )
+
+
+def promises_of(case: ImportCase) -> tuple[Promise, ...] | None:
+    """Return what a portal's list promised, thing by thing, none where there was no list."""
+    if not case.listed:
+        return None
+    return tuple(promise for one in json.loads(case.listed) for promise in of_list([_Listed(one)]))
+
+
+class _Listed:
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        self.study_uid: str = told.get("study_uid", "")
+        self.files: int | None = told.get("files")
+        self.patient_name: str = told.get("name", "")
+        self.birth_date: date | None = _date(told.get("birth_date"))
+        self.sex: str = told.get("sex", "")
+        self.description: str = told.get("description", "")
+        self.reachable: bool = told.get("reachable", True)
+
+
+def chosen_text(patient: LocalPatient, holders: Sequence[Candidate] = (), silent: Sequence[str] = ()) -> str:
+    """Return a local patient as JSON, with whom archives elsewhere know by the ID and which of them did not answer."""
+    authority = patient.authority
+    return json.dumps({
+        "name": patient.name, "patient_id": patient.patient_id, "issuer": patient.issuer,
+        "universal_id": authority.universal_id, "universal_type": authority.universal_type,
+        "namespace": authority.namespace, "birth_date": patient.birth_date, "sex": patient.sex,
+        "holders": _candidates(holders), "silent": list(silent),
+    })  # fmt: skip
+
+
+def chosen_of(row: ImportPerson) -> LocalPatient | None:
+    """Return who somebody is here, none while nobody has said."""
+    if not row.chosen:
+        return None
+    told = json.loads(row.chosen)
+    authority = Authority(told["universal_id"], told["universal_type"], told["namespace"])
+    return LocalPatient(told["name"], told["patient_id"], told["issuer"], authority, told["birth_date"], told["sex"])
+
+
+def held_elsewhere(row: ImportPerson) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Return whom archives elsewhere know by the ID of whom was chosen, and which of them did not answer."""
+    told = json.loads(row.chosen) if row.chosen else {"holders": [], "silent": []}
+    return _candidates_of(told["holders"]), tuple(told["silent"])
+
+
+def order_text(order: Order | None) -> str:
+    """Return an import order as JSON, nothing for none."""
+    if order is None:
+        return ""
+    authority = order.accession_authority
+    return json.dumps({
+        "accession": order.accession, "universal_id": authority.universal_id,
+        "universal_type": authority.universal_type, "namespace": authority.namespace, "study_id": order.study_id,
+        "procedure_id": order.procedure_id, "procedure": order.procedure, "step_id": order.step_id,
+        "step": order.step,
+    })  # fmt: skip
+
+
+def order_of(row: ImportPerson) -> Order | None:
+    """Return the import order that was chosen for somebody's studies, none if none was."""
+    if not row.import_order:
+        return None
+    told = json.loads(row.import_order)
+    authority = Authority(told["universal_id"], told["universal_type"], told["namespace"])
+    return Order(
+        told["accession"], authority, told["study_id"], told["procedure_id"], told["procedure"], told["step_id"],
+        told["step"],
+    )  # fmt: skip
+
+
+def _candidates(candidates: Iterable[Candidate]) -> list[Row]:
+    return [{"origin": one.origin, **_person(one.person)} for one in candidates]
+
+
+def _candidates_of(told: Iterable[Row]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(one["origin"], _person_of(one)) for one in told)
+
+
+def _person(one: Person) -> dict[str, str]:
+    born = one.birth_date.isoformat() if one.birth_date else ""
+    return {"name": one.name, "patient_id": one.patient_id, "issuer": one.issuer, "birth_date": born, "sex": one.sex}
+
+
+def _person_of(told: Mapping[str, str]) -> Person:
+    return Person(told["name"], told["patient_id"], told["issuer"], _date(told["birth_date"]), told["sex"])
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,373 @@
+"""Imports as the page is told of them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from radrelay.importer import cases
+from radrelay.importer.arrived import Person
+from radrelay.importer.deciding import Standing, key_of
+from radrelay.importer.endings import ending_of
+from radrelay.importer.findings import Finding
+from radrelay.importer.matching import Compared
+from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.parting import ArrivedStudy
+from radrelay.importer.reconciling import LocalPatient, Order
+from radrelay.importer.written_down import chosen_of, findings_of, order_of
+from radrelay.web.problems import Trouble
+
+MAY_BE_FILED = "open"
+
+
+class PersonShown(BaseModel):
+    """Whom something names; what it does not say is empty. The name as DICOM has it."""
+
+    name: str
+    patient_id: str
+    issuer: str
+    birth_date: date | None
+    sex: str
+
+    @classmethod
+    def of(cls, person: Person) -> PersonShown:
+        """Return somebody as they are shown."""
+        return cls(
+            name=person.name, patient_id=person.patient_id, issuer=person.issuer, birth_date=person.birth_date,
+            sex=person.sex,
+        )  # fmt: skip
+
+
+class QuestionShown(BaseModel):
+    """What the portal asks; `texts` by language."""
+
+    id: str
+    kind: str
+    form: str
+    texts: dict[str, str]
+
+
+class FindingShown(BaseModel):
+    """A finding; one to be looked at is confirmed by its key."""
+
+    key: str
+    level: str
+    code: str
+    facts: dict[str, str | int]
+    study_uid: str
+    confirmed_by: str = ""
+    confirmed_at: datetime | None = None
+
+
+class RowShown(BaseModel):
+    """One attribute side by side."""
+
+    field: str
+    parcel: str
+    entered: str
+    local: str
+    verdict: str
+    reason: str
+
+
+class CandidateShown(BaseModel):
+    """A local patient beside somebody in the parcel. `orders` may receive the import."""
+
+    person: PersonShown
+    origins: list[str]
+    rows: list[RowShown]
+    fit: str
+    at_odds: bool
+    proposed: bool
+
+
+class StudyShown(BaseModel):
+    """A study in the parcel, and what is done with how many of its objects, by why."""
+
+    study_uid: str
+    study_date: date | None
+    description: str
+    modalities: list[str]
+    accession: str
+    series: int
+    objects: int
+    becomes: dict[str, int]
+    study_id: uuid.UUID | None = None
+
+
+class PatientChosen(BaseModel):
+    """Whose it becomes: the birth date as YYYYMMDD, sex as DICOM has it; what is not known leaves what is there."""
+
+    name: str
+    patient_id: str
+    issuer: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+class OrderChosen(BaseModel):
+    """A local import order."""
+
+    accession: str
+    study_id: str = ""
+    procedure_id: str = ""
+    procedure: str = ""
+    step_id: str = ""
+    step: str = ""
+
+
+class PaperShown(BaseModel):
+    """A document or picture beside the images; `why` says why it joins no study."""
+
+    file_name: str
+    kind: str
+    study_uid: str
+    why: str
+    filed: bool
+
+
+class ImportedPerson(BaseModel):
+    """Somebody in the parcel, and how it stands with them."""
+
+    number: int
+    state: str
+    person: PersonShown
+    studies: list[StudyShown]
+    findings: list[FindingShown]
+    candidates: list[CandidateShown]
+    chosen: PatientChosen | None
+    order: OrderChosen | None
+    papers: list[PaperShown]
+    destination_id: uuid.UUID | None
+    filed_at: datetime | None
+    filed_by: str
+    left: int
+    """So many findings are still to be looked at."""
+    stopped: bool
+
+
+class EndingShown(BaseModel):
+    """When an import's time is up, and what ends then: what its link says of itself, the files that came, all of it."""
+
+    at: datetime
+    what: Literal["link", "files", "import"]
+
+
+class FiledUnder(BaseModel):
+    """A local patient under whom somebody's studies are filed."""
+
+    name: str
+    patient_id: str
+
+
+class ConsentShown(BaseModel):
+    """What a patient agreed to who brought an import; what staff decided after a withdrawal."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    text_version: int
+    text_sha256: str
+    language: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+    decision: str
+    decided_by: str
+    decided_at: datetime | None
+    decided_why: str
+
+
+class Import(BaseModel):
+    """An import and how far it is; `people` are the names in it. `ending`: nothing once it is filed or over."""
+
+    id: uuid.UUID
+    state: str
+    waits_turn: bool
+    """It is worked on once others are through, and once it is its portal's turn."""
+    resumes: str
+    connector: str
+    host: str
+    birth_date: date | None
+    questions: list[QuestionShown]
+    asks_until: datetime | None
+    """So long a browser waits at the portal for the answer; there is a picture of its page then."""
+    bytes_received: int
+    bytes_expected: int | None
+    objects: int
+    error: Trouble | None
+    asked_kind: str
+    asked_by: str
+    basis: str
+    created_at: datetime
+    changed_at: datetime
+    checked_at: datetime | None
+    finished_at: datetime | None
+    link_ends_at: datetime | None
+    ends_at: datetime
+    ending: EndingShown | None
+    people: list[PersonShown]
+    filed_under: list[FiledUnder]
+    consent: ConsentShown | None
+    """None where no patient has brought it."""
+
+
+class Imports(BaseModel):
+    """Imports, in the order that was asked for. `may`: the caller may begin some."""
+
+    may: bool
+    imports: list[Import]
+
+
+class ImportDetail(Import):
+    """An import with all that a check found. `files_here`: what came is not erased yet."""
+
+    files_here: bool
+    findings: list[FindingShown]
+    persons: list[ImportedPerson]
+    papers: list[PaperShown]
+
+
+_PLAIN = (
+    "id", "state", "resumes", "connector", "host", "birth_date", "bytes_received", "bytes_expected", "objects",
+    "asked_kind", "asked_by", "basis", "created_at", "changed_at", "checked_at", "finished_at", "link_ends_at",
+    "ends_at", "asks_until",
+)  # fmt: skip
+
+
+def shown(
+    row: ImportCase,
+    people: Sequence[ImportPerson],
+    files_end: datetime | None,
+    consent: ImportConsent | None = None,
+) -> dict[str, Any]:
+    """Return the members of an import as it is listed; `files_end`: when the first file that came is erased."""
+    told = {name: getattr(row, name) for name in _PLAIN}
+    named = [
+        PersonShown(
+            name=one.patient_name, patient_id=one.patient_id_value, issuer=one.patient_issuer,
+            birth_date=one.patient_birth_date, sex=one.patient_sex,
+        )
+        for one in people
+    ]  # fmt: skip
+    filed = [one for one in (chosen_of(one) for one in people if one.state == cases.FILED) if one is not None]
+    questions = [QuestionShown(**one) for one in json.loads(row.questions or "[]")]
+    ending = ending_of(row, files_end)
+    return told | {
+        "people": named, "filed_under": [FiledUnder(name=one.name, patient_id=one.patient_id) for one in filed],
+        "questions": questions, "error": Trouble.shown(cases.trouble_of(row)),
+        "ending": None if ending is None else EndingShown(at=ending.at, what=ending.what),
+        "waits_turn": cases.waits_turn(row),
+        "consent": None if consent is None else ConsentShown.model_validate(consent),
+    }  # fmt: skip
+
+
+def detail(
+    row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
+    papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
+    consent: ImportConsent | None = None,
+) -> ImportDetail:  # fmt: skip
+    """Return an import with how it stands; `here` are the ids of the studies that the caller may see."""
+    persons = [_person(one, standing, objects, papers, here) for one, standing in people]
+    done = json.loads(row.confirmed)
+    return ImportDetail(
+        **shown(row, [one for one, _ in people], files_end, consent),
+        files_here=files_end is not None,
+        findings=[_finding(one, done) for one in findings_of(row)],
+        persons=persons,
+        papers=[_paper(one) for one in papers if one.person_number is None],
+    )
+
+
+def _person(
+    row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Sequence[ImportPaper],
+    here: Mapping[str, uuid.UUID],
+) -> ImportedPerson:  # fmt: skip
+    done = json.loads(row.confirmed)
+    proposed = standing.matched.proposed
+    mine = [one for one in objects if one.person_number == row.number]
+    return ImportedPerson(
+        number=row.number,
+        state=row.state,
+        person=PersonShown.of(standing.arrived.person),
+        studies=[_study(one, mine, standing, here) for one in standing.arrived.studies],
+        findings=[_finding(one, done) for one in standing.findings],
+        candidates=[_candidate(one, proposed=one is proposed) for one in standing.matched.compared],
+        chosen=_chosen(chosen_of(row)),
+        order=_order(order_of(row)),
+        papers=[_paper(one) for one in papers if one.person_number == row.number],
+        destination_id=row.destination_id,
+        filed_at=row.filed_at,
+        filed_by=row.filed_by,
+        left=len(standing.open),
+        stopped=bool(standing.stops),
+    )
+
+
+def _study(
+    study: ArrivedStudy, objects: Collection[ImportObject], standing: Standing, here: Mapping[str, uuid.UUID]
+) -> StudyShown:
+    filed = Counter(one.why for one in objects if one.study_uid == study.study_uid and one.action)
+    found = {
+        one.code: int(one.facts["objects"])
+        for one in standing.findings
+        if one.study_uid == study.study_uid and "objects" in one.facts
+    }
+    return StudyShown(
+        study_uid=study.study_uid, study_date=study.date, description=study.description,
+        modalities=list(study.modalities), accession=study.accession, series=study.series,
+        objects=len(study.objects), becomes=dict(filed) or found, study_id=here.get(study.study_uid),
+    )  # fmt: skip
+
+
+def _finding(one: Finding, done: Mapping[str, Mapping[str, str]]) -> FindingShown:
+    key = key_of(one)
+    confirmed = done.get(key, {})
+    return FindingShown(
+        key=key, level=one.level, code=one.code, facts=dict(one.facts), study_uid=one.study_uid,
+        confirmed_by=confirmed.get("by", ""),
+        confirmed_at=datetime.fromisoformat(confirmed["at"]) if confirmed else None,
+    )  # fmt: skip
+
+
+def _candidate(one: Compared, *, proposed: bool) -> CandidateShown:
+    rows = [
+        RowShown(
+            field=row.field, parcel=row.parcel, entered=row.entered, local=row.local, verdict=row.verdict,
+            reason=row.reason,
+        )
+        for row in one.rows
+    ]  # fmt: skip
+    return CandidateShown(
+        person=PersonShown.of(one.person), origins=list(one.origins), rows=rows, fit=one.fit, at_odds=one.at_odds,
+        proposed=proposed,
+    )  # fmt: skip
+
+
+def _paper(one: ImportPaper) -> PaperShown:
+    return PaperShown(file_name=one.file_name, kind=one.kind, study_uid=one.study_uid, why=one.why, filed=one.filed)
+
+
+def _chosen(patient: LocalPatient | None) -> PatientChosen | None:
+    if patient is None:
+        return None
+    return PatientChosen(
+        name=patient.name, patient_id=patient.patient_id, issuer=patient.issuer, birth_date=patient.birth_date,
+        sex=patient.sex,
+    )  # fmt: skip
+
+
+def _order(order: Order | None) -> OrderChosen | None:
+    return None if order is None else order_shown(order)
+
+
+def order_shown(order: Order) -> OrderChosen:
+    """Return an order as it is shown, and chosen."""
+    return OrderChosen(
+        accession=order.accession, study_id=order.study_id, procedure_id=order.procedure_id,
+        procedure=order.procedure, step_id=order.step_id, step=order.step,
+    )  # fmt: skip

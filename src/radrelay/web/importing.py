@@ -1,0 +1,331 @@
+"""Imports as routes work with them: who may, what stands, and what filing would change."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from itertools import islice
+
+import msgspec
+import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from radrelay import access
+from radrelay.access import GUEST, Principal, Right
+from radrelay.archive.models import Holding, Study
+from radrelay.dicom.errors import Malformed, NotWritable
+from radrelay.dicom.header import Header, parse
+from radrelay.errors import RadrelayError
+from radrelay.importer import cases
+from radrelay.importer.brought import consent_of, consents_of
+from radrelay.importer.checking import open_parcel
+from radrelay.importer.connectors.guided import after, guided_by
+from radrelay.importer.deciding import objects_of, order_among, standing_of
+from radrelay.importer.differences import summed
+from radrelay.importer.endings import files_ends
+from radrelay.importer.errors import InMaintenance, PersonNeeded, PortalTrouble
+from radrelay.importer.filing import front_of, sources_text
+from radrelay.importer.import_errors import ForwardElsewhere, ImportUndecided, ImportUnknown, OrderUnknown
+from radrelay.importer.local_values import tidied_order, written
+from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.names_gone import nameless
+from radrelay.importer.reconciling import LocalPatient, Order, Wanted, reconcile
+from radrelay.importer.surroundings import Candidates, Known
+from radrelay.importer.written_down import arrived_of, chosen_of, held_elsewhere, order_of, people_of
+from radrelay.intake.envelope import Origin
+from radrelay.intake.errors import ArchiveRefused, SourceUnknown
+from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
+from radrelay.routing.destinations import get_destination
+from radrelay.web.import_shapes import Import, ImportDetail, OrderChosen, PatientChosen, detail, order_shown, shown
+from radrelay.web.reach import Reach
+from radrelay.web.services import WebServices
+
+LOOKED_AT = 60
+"""So many objects are looked at to say what filing changes, evenly over a study's series."""
+
+
+class DifferenceShown(BaseModel):
+    """One attribute that becomes another, and in how many of the objects that were looked at."""
+
+    keyword: str
+    path: str
+    kind: str
+    before: str
+    after: str
+    objects: int
+
+
+class Differences(BaseModel):
+    """What filing changes; `looked_at` of `objects` were read for it, `unwritable` of them cannot be written."""
+
+    differences: list[DifferenceShown]
+    looked_at: int
+    objects: int
+    unwritable: int
+
+
+class Orders(BaseModel):
+    """Orders that a study from elsewhere may be filed under, the newest first."""
+
+    orders: list[OrderChosen]
+
+
+class GuideShown(BaseModel):
+    """What a person does at a portal, in this order, by codes; `address` is the link, nothing where none is known."""
+
+    host: str
+    address: str
+    doing: list[str]
+
+
+def guide_of(services: WebServices, row: ImportCase) -> GuideShown:
+    """Return what a person does to fetch an import by hand."""
+    if row.sealed is None:
+        return GuideShown(host="", address="", doing=["bring-file"])
+    link = services.link_seal.open(row.id, row.sealed).link
+    guided = guided_by(link, clear_loopback=services.settings.importer.trial)
+    if guided is None:  # a health link is nothing that a browser opens
+        return GuideShown(host=row.host, address="", doing=["ask-sender", "bring-file"])
+    wants = json.loads(row.error_facts or "{}").get("kind")
+    trouble: dict[str, PortalTrouble] = {
+        "portal-maintenance": InMaintenance(),
+        "portal-person-needed": PersonNeeded(kind=wants),
+    }
+    if row.error_code in trouble:
+        guided = after(guided, trouble[row.error_code])
+    return GuideShown(host=guided.host, address=guided.address.value, doing=list(guided.doing))
+
+
+def source_ids(services: WebServices, session: Session, principal: Principal) -> list[uuid.UUID] | None:
+    """Return the sources whose imports a principal may see and steer; none: of all."""
+    if principal.role == GUEST:
+        return []
+    reach = access.reach_of_sources(session, principal, Right.FETCH, now=services.clock.now())
+    return None if reach.every else sorted(reach.ids)
+
+
+def may_begin(session: Session, principal: Principal, ids: Sequence[uuid.UUID] | None) -> bool:
+    """Say whether somebody who may fetch into these sources may begin an import; none: into all."""
+    found = [one for one in list_sources(session, principal.organisation_id) if one.kind == PORTAL and one.enabled]
+    return ids is None or any(one.id in ids for one in found)
+
+
+def source_for(services: WebServices, session: Session, principal: Principal, wanted: uuid.UUID | None) -> SourceView:
+    """Return the source that an import comes by; raises `SourceUnknown` for one that the caller may not fetch into."""
+    ids = source_ids(services, session, principal)
+    found = [one for one in list_sources(session, principal.organisation_id) if one.kind == PORTAL and one.enabled]
+    if not found and ids is None:
+        name = free_name(session, principal.organisation_id, "Portals")
+        spec = default_spec(name, PORTAL, services.settings)
+        found = [add_source(session, principal.organisation_id, spec, services.clock.now())]
+    for one in found:
+        if (ids is None or one.id in ids) and wanted in (None, one.id):
+            return one
+    raise SourceUnknown
+
+
+def reached_case(
+    services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID, *, states: Sequence[str] = (),
+    lock: bool = False,
+) -> ImportCase:  # fmt: skip
+    """Return an import that a principal may see and steer; raises `ImportUnknown`, `ImportElsewhere`."""
+    row = cases.get_case(session, principal.organisation_id, case_id)
+    ids = source_ids(services, session, principal)
+    if ids is not None and row.source_id not in ids:
+        raise ImportUnknown
+    return cases.get_case(session, principal.organisation_id, case_id, states=states, lock=lock)
+
+
+def raw_origin(session: Session, row: ImportCase, peer: str) -> Origin:
+    """Return the origin of files that somebody brings."""
+    source = get_source(session, row.organisation_id, row.source_id)
+    origin = source.origin(
+        peer=peer, correlation_id=row.correlation_id, parcel_id=row.parcel_id, account_id=row.account_id
+    )
+    return msgspec.structs.replace(origin, raw=True)
+
+
+def known_of(services: WebServices, session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID) -> Known:
+    """Return what is here already of an import's objects."""
+    objects = [arrived_of(one) for one in objects_of(session, case_id)]
+    return services.importing.known(organisation_id, objects) if services.importing is not None else Known()
+
+
+def listed(session: Session, rows: Sequence[ImportCase]) -> list[Import]:
+    """Return imports as they are listed."""
+    ends = files_ends(session, [one.parcel_id for one in rows])
+    given = consents_of(session, [one.id for one in rows])
+    return [
+        Import(**shown(one, cases.people_of(session, one.id), ends.get(one.parcel_id), given.get(one.id)))
+        for one in rows
+    ]
+
+
+def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:
+    """Return an import with how it stands now."""
+    with services.database.read() as session:
+        row = reached_case(services, session, principal, case_id)
+        objects = objects_of(session, case_id)
+        papers = list(session.scalars(_papers(case_id)))
+        known = known_of(services, session, principal.organisation_id, case_id)
+        if row.names_end_at is None:
+            people = [(one, nameless(one.number, objects)) for one in cases.people_of(session, case_id)]
+        else:
+            named = people_of(objects)
+            people = [(one, standing_of(row, one, objects, known, named)) for one in cases.people_of(session, case_id)]
+        here = _seen(services, session, principal, {one.study_uid for one in objects})
+        files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
+        return detail(row, people, objects, papers, here, files_end, consent_of(session, case_id))
+
+
+def _papers(case_id: uuid.UUID) -> sa.Select[ImportPaper]:
+    return sa.select(ImportPaper).where(ImportPaper.case_id == case_id).order_by(ImportPaper.file_name)
+
+
+def _seen(services: WebServices, session: Session, principal: Principal, study_uids: set[str]) -> dict[str, uuid.UUID]:
+    """Return the ids of studies that are here and that the caller may see."""
+    if not study_uids:
+        return {}
+    reach = Reach.of(services, session, principal, Right.SEE)
+    found = reach.newest_studies([Study.study_uid.in_(sorted(study_uids)[:500])], 500)
+    return {one.study_uid: one.id for one in found}
+
+
+def require_destination(
+    services: WebServices, session: Session, principal: Principal, row: ImportCase, number: int,
+    destination_id: uuid.UUID | None,
+) -> None:  # fmt: skip
+    """Raise `DestinationNotFound` for one that is not the organisation's, `ForwardElsewhere` for what goes with it.
+
+    Whole studies are sent on. Whoever fetches from portals may send on what those brought; of what came otherwise only
+    who may forward it.
+    """
+    if destination_id is None:
+        return
+    get_destination(session, principal.organisation_id, destination_id)
+    uids = sa.select(ImportObject.study_uid).where(ImportObject.case_id == row.id, ImportObject.person_number == number)
+    otherwise = sa.exists().where(Holding.study_id == Study.id, Holding.source_id != row.source_id)
+    here = sa.select(Study.id).where(Study.organisation_id == row.organisation_id, Study.study_uid.in_(uids), otherwise)
+    reach = Reach.of(services, session, principal, Right.FORWARD)
+    for study_id in session.scalars(here).all():
+        try:
+            reach.study(study_id, whole=True).require_clear()
+        except RadrelayError as error:
+            raise ForwardElsewhere from error
+
+
+def orders_of(services: WebServices, principal: Principal, case_id: uuid.UUID, number: int) -> Orders:
+    """Return the orders of whom somebody is here; none before that is chosen."""
+    with services.database.read() as session:
+        reached_case(services, session, principal, case_id)
+        patient = chosen_of(_person(session, case_id, number))
+    if patient is None or services.importing is None:
+        return Orders(orders=[])
+    found = services.importing.orders(principal.organisation_id, patient.patient_id, patient.issuer)
+    return Orders(orders=[order_shown(one) for one in found])
+
+
+def patient_chosen(services: WebServices, principal: Principal, chosen: PatientChosen | None) -> LocalPatient | None:
+    """Return the patient who is chosen, as objects can hold it, with who issued the ID as far as it is known here.
+
+    Raises `PatientUnusable`, `ValueTooLong` and `ValueUnwritable`.
+    """
+    if chosen is None:
+        return None
+    patient = written(LocalPatient(**chosen.model_dump()))
+    return services.importing.issued(principal.organisation_id, patient) if services.importing is not None else patient
+
+
+def order_chosen(
+    services: WebServices, principal: Principal, patient: LocalPatient | None, chosen: OrderChosen | None
+) -> Order | None:
+    """Return the order that is chosen, as it stands here; raises `OrderUnknown` where it is not the patient's."""
+    if patient is None or chosen is None:
+        return None
+    found = None
+    if services.importing is not None:
+        orders = services.importing.orders(principal.organisation_id, patient.patient_id, patient.issuer)
+        found = order_among(tidied_order(Order(**chosen.model_dump())), orders)
+    if found is None:
+        raise OrderUnknown
+    return found
+
+
+def known_elsewhere(
+    services: WebServices, principal: Principal, case_id: uuid.UUID, number: int, patient: LocalPatient | None
+) -> Candidates:
+    """Return whom archives elsewhere know by the ID that is chosen; what all of them told of it before counts."""
+    with services.database.read() as session:
+        reached_case(services, session, principal, case_id)
+        person = _person(session, case_id, number)
+        before, told = chosen_of(person), Candidates(*held_elsewhere(person))
+    if patient is None or services.importing is None:
+        return Candidates()
+    if before is not None and before.patient_id == patient.patient_id and not told.silent:
+        return told
+    return services.importing.elsewhere(principal.organisation_id, patient.patient_id)
+
+
+def whom_chosen(services: WebServices, case_id: uuid.UUID, number: int) -> tuple[str, str, str] | None:
+    """Return who somebody is here, as the audit names people; none before that is chosen."""
+    with services.database.read() as session:
+        patient = chosen_of(_person(session, case_id, number))
+    return (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
+
+
+def differences_of(services: WebServices, principal: Principal, case_id: uuid.UUID, number: int) -> Differences:
+    """Return what filing changes in somebody's objects; raises `ImportUndecided` before a patient is chosen."""
+    with services.database.read() as session:
+        case = reached_case(services, session, principal, case_id)
+        person = _person(session, case_id, number)
+        objects = [one for one in objects_of(session, case_id) if one.person_number == number]
+        patient, order = chosen_of(person), order_of(person)
+        if patient is None:
+            raise ImportUndecided
+        parcel = open_parcel(session, services.segments, services.settings, case)
+    wanted, source = Wanted(patient, order), sources_text(case.host, {arrived_of(one).person for one in objects})
+    chosen = {one.file_name for one in _spread(objects)}
+    pairs: list[tuple[Header, Header]] = []
+    unwritable = 0
+    for stored in parcel:
+        if stored.path not in chosen:
+            continue
+        try:
+            with stored.open() as opened:
+                front = front_of(opened, stored.size)
+            made = reconcile(front.before, front.ts, wanted, source, services.clock.now())
+            before = parse(front.before, front.ts)
+        except (NotWritable, Malformed, ArchiveRefused):
+            unwritable += 1
+            continue
+        pairs.append((before, parse(*made) if made is not None else before))
+        if len(pairs) + unwritable == len(chosen):
+            break
+    told = [
+        DifferenceShown(
+            keyword=one.keyword, path=".".join(f"{part:08X}" if part > 0xFFFF else str(part) for part in one.path),
+            kind=one.kind, before=one.before, after=one.after, objects=count,
+        )
+        for one, count in summed(pairs)
+    ]  # fmt: skip
+    return Differences(differences=told, looked_at=len(pairs), objects=len(objects), unwritable=unwritable)
+
+
+def _spread(objects: Sequence[ImportObject]) -> list[ImportObject]:
+    """Return objects of every series, the first of each before the second of any."""
+    series: dict[str, list[ImportObject]] = {}
+    for one in objects:
+        series.setdefault(one.series_uid, []).append(one)
+    turns = (one for turn in range(LOOKED_AT) for some in series.values() for one in some[turn : turn + 1])
+    return list(islice(turns, LOOKED_AT))
+
+
+def _person(session: Session, case_id: uuid.UUID, number: int) -> ImportPerson:
+    person = session.scalar(
+        sa.select(ImportPerson).where(ImportPerson.case_id == case_id, ImportPerson.number == number)
+    )
+    if person is None:
+        raise ImportUnknown
+    return person

@@ -45,6 +45,29 @@ test('it is asked for at once when the browser says that the line is back, and o
   loader.close();
 });
 
+const FACTS = { rows: 1, columns: 1, samples: 1, bits_allocated: 8, bits_stored: 8, signed: false, photometric: 'MONOCHROME2', coding: 'raw' };
+
+test('one answer shows that the line is back: what broke with it comes at once, the nearest first', async () => {
+  const asked: string[] = [];
+  let away = true;
+  fetched.mockImplementation((address: string) => {
+    asked.push(address);
+    if (away) return Promise.reject(new TypeError('Failed to fetch'));
+    return Promise.resolve(new Response(new Uint8Array(1), { headers: { 'X-Radrelay-Frame': JSON.stringify(FACTS) } }));
+  });
+  const loader = new FrameLoader({ count: 9, address: (place) => `/${place}`, budget: 1 << 20, atOnce: 2, onChange: () => undefined });
+  loader.centre(8, 0);
+  await vi.advanceTimersByTimeAsync(61_000);
+  loader.centre(2, 0);
+  away = false;
+  asked.length = 0;
+  await vi.advanceTimersToNextTimerAsync();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([0, 1, 2, 3, 4, 5, 6, 7, 8].map((place) => loader.state(place))).toEqual(Array(9).fill('present'));
+  expect(asked.slice(1, 3)).toContain('/2');
+  loader.close();
+});
+
 test('a server that is busy for long, or says no, is not asked for ever', async () => {
   fetched.mockImplementation(() => Promise.resolve(new Response('{}', { status: 503 })));
   const loader = loading();

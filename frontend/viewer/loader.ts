@@ -39,6 +39,8 @@ interface Failure {
   tries: number;
   /** waiting for its next try, due again, or given up */
   stage: 'waiting' | 'due' | 'final';
+  /** nothing answered at all */
+  line: boolean;
 }
 
 /** Answers of a server that is busy or away; all others come again however often they are asked for. */
@@ -197,6 +199,7 @@ export class FrameLoader {
       else await this.#takeCoded(place, fetched.coded);
       this.#failures.delete(place);
       this.#settle();
+      this.#comeAgain();
     } catch (cause) {
       if (!flight.stop.signal.aborted) this.#fail(place, cause);
     } finally {
@@ -267,13 +270,15 @@ export class FrameLoader {
     };
   }
 
-  /** The browser says that the line is back: whatever waits for its next try has it now. */
+  /** The line is back, as the browser says or an answer shows: what broke with it is tried now, the nearest first. */
   readonly #comeAgain = (): void => {
-    for (const [place, failure] of this.#failures) {
-      if (failure.stage !== 'waiting') continue;
+    let due = false;
+    for (const failure of this.#failures.values()) {
+      if (failure.stage !== 'waiting' || !failure.line) continue;
       failure.stage = 'due';
-      this.#queue.unshift(place);
+      due = true;
     }
+    if (due) this.#queue = aroundCentre(this.#centre, this.#options.count, 0, AHEAD);
     this.#fly();
   };
 
@@ -285,7 +290,7 @@ export class FrameLoader {
     const answered = error instanceof FrameDamaged || error instanceof FrameFailure;
     const passing = !answered || (error instanceof FrameFailure && PASSING.has(error.status));
     const wait = passing ? (RETRY_MS[tries - 1] ?? (answered ? undefined : LINE_MS)) : undefined;
-    const failure: Failure = { error, tries, stage: wait === undefined ? 'final' : 'waiting' };
+    const failure: Failure = { error, tries, stage: wait === undefined ? 'final' : 'waiting', line: !answered };
     this.#failures.set(place, failure);
     if (wait === undefined) return;
     setTimeout(() => {

@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.importer import announced
 from radrelay.importer import findings as told
 from radrelay.importer.gathering import Gathered, gather
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
@@ -74,6 +75,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
         found = (*found, told.Finding("look", "not-asked", {"places": ", ".join(silent)[:400]}))
     if lacking := json.loads(case.lacking):
         found = (*found, told.not_brought(lacking))
+    found = (*found, *announced.findings_of(session, case.id))
     papers = list(_papers(case, checked))
     stray = [one["file_name"] for one in papers if one["why"]]
     if stray and checked.people:

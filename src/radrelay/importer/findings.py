@@ -113,6 +113,11 @@ def not_brought(names: Sequence[str]) -> Finding:
     return Finding("look", "files-not-brought", {"files": len(names), "lost": first_names(names)})
 
 
+def broken_upload(missing: int, announced: int, came: int) -> Finding:
+    """Return the finding about files that an upload announced, which did not come and which nobody names."""
+    return Finding("look", "upload-broken-off", {"missing": missing, "announced": announced, "came": came})
+
+
 def _contents(parcel: Parcel) -> Iterator[Finding]:
     if parcel.listed and not parcel.promises:
         yield Finding("stop", "list-empty")

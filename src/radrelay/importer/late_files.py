@@ -13,28 +13,40 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.importer import cases, findings
+from radrelay.importer import announced, cases, findings
+from radrelay.importer.announced import Place
 from radrelay.importer.cases import CHECKING, OPEN, OVER, PAGE
 from radrelay.importer.models import ImportCase
 from radrelay.importer.written_down import findings_of, findings_text
 from radrelay.intake.models import RawFile
 from radrelay.intake.raw_files import discard_files
 
-CODE = "files-not-brought"
+CODES = frozenset({"files-not-brought", "upload-broken-off"})
+NOWHERE = Place()
 
 
-def refuse(session: Session, row: ImportCase, record_id: uuid.UUID, name: str, now: datetime) -> None:
+def refuse(
+    session: Session, row: ImportCase, record_id: uuid.UUID, name: str, now: datetime, place: Place = NOWHERE
+) -> None:
     """Have a file not be part of an import, which is locked, as is the archive."""
     if row.state == OVER:  # all that comes of it goes (`cases.late`)
         return
     row.refused = json.dumps([*_refused(row), str(record_id)])
-    row.lacking = json.dumps([*json.loads(row.lacking), name])
-    others = [one for one in findings_of(row) if one.code != CODE]
+    if announced.note_refused(session, row, place):
+        row.lacking = json.dumps([*json.loads(row.lacking), name])
     if row.checked_at is not None:
-        row.findings = findings_text([*others, findings.not_brought(json.loads(row.lacking))])
+        _tell(session, row)
     undecided = row.state == OPEN and all(one.state == "open" for one in cases.people_of(session, row.id))
     if _drop(session, row, now) and undecided:
         cases.move(session, row, CHECKING, now)
+
+
+def _tell(session: Session, row: ImportCase) -> None:
+    """Have the findings about the parcel tell of what lacks, as it stands now."""
+    others = [one for one in findings_of(row) if one.code not in CODES]
+    lacking = json.loads(row.lacking)
+    named = (findings.not_brought(lacking),) if lacking else ()
+    row.findings = findings_text([*others, *named, *announced.findings_of(session, row.id)])
 
 
 def waiting(session: Session) -> list[uuid.UUID]:

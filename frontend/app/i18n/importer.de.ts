@@ -45,7 +45,7 @@ export default {
     'Darin steht kein Link, der zu Bildern führt. Bitte den ganzen Link vom Papier oder aus der Nachricht übernehmen.',
   'problem.import-link-unreadable': 'Der Link ist hier nicht mehr lesbar; bitte erneut eingeben.',
   'problem.import-stopped': 'Etwas hält das auf; so kann es nicht abgelegt werden.',
-  'problem.import-put-aside': 'Alles kam in die Quarantäne, denn unter denselben Nummern war inzwischen anderes da. Nichts ist abgelegt.',
+  'problem.import-put-aside': 'Nichts ist abgelegt: Unter denselben Nummern war inzwischen anderes da.',
   'problem.import-unconfirmed': 'Noch anzusehen: {count|Punkt|Punkte}.',
   'problem.import-undecided': 'Noch hat niemand gesagt, wem diese Bilder hier gehören.',
   'problem.import-order-unknown': 'Das ist kein Auftrag oder keiner mehr dieser Person, unter dem eine Studie abgelegt werden kann.',

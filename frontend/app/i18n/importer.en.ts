@@ -36,7 +36,7 @@ export default {
   'problem.import-no-link': 'This holds no link that leads to images. Copy the whole link from the paper or the message.',
   'problem.import-link-unreadable': 'The link can no longer be read here; enter it again.',
   'problem.import-stopped': 'A finding stops this; it cannot be filed like this.',
-  'problem.import-put-aside': 'All of it went into the quarantine, for something else of the same numbers had come first. Nothing is filed.',
+  'problem.import-put-aside': 'Nothing is filed: something else of the same numbers had come first.',
   'problem.import-unconfirmed': '{count|point is|points are} still to be looked at.',
   'problem.import-undecided': 'Nobody has said yet whose these images are here.',
   'problem.import-order-unknown': 'This is not, or no longer, an order of this patient that a study can be filed under.',

@@ -61,7 +61,7 @@ class ImportStopped(ImportTrouble, Conflict):
 
 
 class ImportPutAside(ImportStopped):
-    """All of it went into the quarantine, for something else of the same numbers had come first; nothing is filed."""
+    """Nothing is filed: the archive took none of it, for something else of the same numbers had come first."""
 
     code = "import-put-aside"
 

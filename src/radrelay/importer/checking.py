@@ -79,7 +79,8 @@ def scratch_of(settings: Settings) -> Path:
 def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -> Checked:
     """Look at all files of a parcel, and ask who the people in it may be here."""
     gathered = gather(_looking(parcel, turn))
-    found = gathered.parcel(promises_of(case), counts_objects=case.connector not in COUNT_FILES)
+    counts_objects, earlier = case.connector not in COUNT_FILES, frozenset(parcel.earlier)
+    found = gathered.parcel(promises_of(case), counts_objects=counts_objects, earlier=earlier)
     people = []
     for arrived in found.people:
         turn.look()

@@ -131,7 +131,7 @@ KEPT: dict[str, Kept] = {
         untold="case_id key files bytes accounted came_files came_bytes named",
         why="how many files were to come, and did; they name nobody",
     ),
-    "raw_file": _kept(untold="source_id parcel_id file_name size received_at ends_at", why=UNCHECKED),
+    "raw_file": _kept(untold="source_id parcel_id thing file_name size received_at ends_at", why=UNCHECKED),
     "portal_host": _kept(
         untold="host state led_how led_by case_id asked_kind asked_by asked_at decided_by decided_at first_at successes"
         " failures seconds last_success_at last_failure_at last_failure_code",

@@ -1075,6 +1075,7 @@ def tables() -> None:
         "raw_file",
         sa.Column("source_id", Id(), nullable=False),
         sa.Column("parcel_id", Id(), nullable=False),
+        sa.Column("thing", Id(), nullable=True),
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("received_at", Instant(), nullable=False),

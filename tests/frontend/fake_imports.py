@@ -65,7 +65,7 @@ def study(number: int, description: str, objects: int, **becomes: int) -> Row:
 def person(number: int, named: Row, studies: list[Row], findings: list[Row], candidates: list[Row]) -> Row:
     return {
         "number": number, "state": "open", "person": named, "studies": studies, "findings": findings,
-        "candidates": candidates, "chosen": None, "order": None, "papers": [], "destination_id": None,
+        "candidates": candidates, "chosen": None, "order": None, "papers": [], "destination_id": None, "unsent": "",
         "filed_at": None, "filed_by": "", "left": 0, "stopped": False,
     }  # fmt: skip
 
@@ -81,8 +81,8 @@ def case(number: int, state: str, persons: list[Row] | None = None, **more: Any)
         "basis": "treatment", "created_at": ago(minutes=7 * number), "changed_at": ago(minutes=number),
         "checked_at": None, "finished_at": None, "link_ends_at": None, "ends_at": ago(days=-7),
         "ending": {"at": ago(days=-7), "what": "import"} if state in ("fetching", "asking", "open", "failed") else None,
-        "files_here": True, "people": [one["person"] for one in persons], "filed_under": [], "findings": [],
-        "persons": persons, "papers": [], "consent": None, **more,
+        "files_here": True, "announced": None, "people": [one["person"] for one in persons], "filed_under": [],
+        "findings": [], "persons": persons, "papers": [], "consent": None, **more,
     }  # fmt: skip
 
 
@@ -254,6 +254,13 @@ async def act(request: Request) -> Response:
     return JSONResponse(found)
 
 
+async def announced(request: Request) -> Response:
+    """Keep what an upload announces."""
+    found, told = _world(request).of(request.path_params["case_id"]), await request.json()
+    found["announced"] = {**told, "came_files": 0, "came_bytes": 0}
+    return JSONResponse(found)
+
+
 async def picture(request: Request) -> Response:
     """Show a portal's page: white, with a red field in it."""
     del request
@@ -356,6 +363,7 @@ ROUTES = [
     Route(_CASE + "/guide", guide, methods=["GET"]),
     Route(_CASE + "/recipe", draft, methods=["POST"]),
     Route(_CASE + "/picture", picture, methods=["GET"]),
+    Route(_CASE + "/uploads/{key}", announced, methods=["PUT"]),
     Route(_CASE + "/people/{number:int}/{action}", of_person, methods=["GET", "PUT", "POST"]),
     Route(_CASE + "/{action}", act, methods=["PUT", "POST"]),
 ]

@@ -132,7 +132,10 @@ def test_whoever_is_filed_second_under_the_same_numbers_is_not_filed_and_sends_n
     assert second["persons"][0]["stopped"]
     with house.site.database.read() as session:
         assert session.scalars(sa.select(Delivery.id)).all() == []
-        assert list(session.scalars(sa.select(Quarantined.code))) == ["patient-mismatch"] * 3
+        assert session.scalars(sa.select(Quarantined.id)).all() == [], "made out to nobody who is chosen any more"
+    house.choose(two, WHO | {"patient_id": "A1"})
+    house.confirm_all(two)
+    assert (house.file(two)["state"], held(house, files)) == ("filed", [("A1", 3)])
     house.delete(two)
 
 

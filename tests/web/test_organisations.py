@@ -401,6 +401,8 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
         (("PUT", "/api/schedules/{schedule_id}"), "admin", lambda ids: _schedule(ids["pacs_id"])),
         (("POST", "/api/studies/{study_id}/exports"), "admin",
          lambda ids: {"form": "png", "named": True, "instance_ids": [ids["instance_id"]]}),
+        (("POST", "/api/imports/{case_id}/people/{number}/send-on"), "admin",
+         lambda ids: {"destination_id": ids["destination_id"]}),
         (("PUT", "/api/studies/{study_id}/marks/{mark_id}"), "admin",
          lambda ids: BODIES["PUT", "/api/studies/{study_id}/marks/{mark_id}"] | {"instance_id": ids["instance_id"]}),
     ]  # fmt: skip

@@ -161,6 +161,8 @@ export interface ImportedPerson {
   order: OrderChosen | null;
   papers: Paper[];
   destination_id: string | null;
+  /** Why what was filed did not go on to there, by a code; empty: it did, or nowhere. */
+  unsent: string;
   filed_at: string | null;
   filed_by: string;
   left: number;
@@ -170,6 +172,8 @@ export interface ImportedPerson {
 export interface ImportDetail extends Import {
   /** What came is not erased yet. */
   files_here: boolean;
+  /** What its uploads announced, and what of it came; none where none did. */
+  announced: { files: number; bytes: number; came_files: number; came_bytes: number } | null;
   findings: ImportFinding[];
   persons: ImportedPerson[];
   papers: Paper[];
@@ -219,8 +223,10 @@ export const imports = {
   ending: (within_h: number) => get<{ imports: Import[] }>('/api/imports', { query: { order: 'ending', within_h } }).then((answer) => answer.imports),
   read: (id: string) => get<ImportDetail>(at(id)),
   begin: (wanted: WantedImport) => post<ImportDetail>('/api/imports', wanted),
-  fileUrl: (id: string, name: string) => `${at(id)}/files${queryString({ name })}`,
-  done: (id: string, lacking: readonly string[] = []) => post<Import>(`${at(id)}/done`, { lacking }),
+  /** Says what an upload is to bring; `key` is of its list of files. */
+  announce: (id: string, key: string, files: number, bytes: number) => put<Import>(`${at(id)}/uploads/${part(key)}`, { files, bytes }),
+  fileUrl: (id: string, name: string, place?: { upload: string; number: number }) => `${at(id)}/files${queryString({ name, ...place })}`,
+  done: (id: string, lacking: readonly string[] = [], upload = '') => post<Import>(`${at(id)}/done`, { lacking, upload }),
   picture: ({ id, changed_at: changed }: Pick<Import, 'id' | 'changed_at'>) => `${at(id)}/picture${queryString({ changed })}`,
   answer: (id: string, answers: Record<string, string>) => post<Import>(`${at(id)}/answers`, { answers }),
   correct: (id: string, birth_date: string | null) => put<ImportDetail>(`${at(id)}/birth-date`, { birth_date }),
@@ -234,6 +240,7 @@ export const imports = {
   file: (id: string, number: number, destination_id: string | null, under: PatientChosen) =>
     post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: { patient_id: under.patient_id, issuer: under.issuer } }),
   orders: (id: string, number: number) => get<{ orders: OrderChosen[] }>(`${of(id, number)}/orders`).then((answer) => answer.orders),
+  sendOn: (id: string, number: number, destination_id: string) => post<ImportDetail>(`${of(id, number)}/send-on`, { destination_id }),
   takeBack: (id: string, number: number, for_good: boolean) => post<TakenBack>(`${of(id, number)}/take-back`, { for_good }),
   withdraw: (id: string) => remove(at(id)),
   afterWithdrawal: (id: string, keep: boolean, why: string) => post<TakenBack>(`${at(id)}/after-withdrawal`, { keep, why }),

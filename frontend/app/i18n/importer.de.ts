@@ -45,7 +45,7 @@ export default {
     'Darin steht kein Link, der zu Bildern führt. Bitte den ganzen Link vom Papier oder aus der Nachricht übernehmen.',
   'problem.import-link-unreadable': 'Der Link ist hier nicht mehr lesbar; bitte erneut eingeben.',
   'problem.import-stopped': 'Etwas hält das auf; so kann es nicht abgelegt werden.',
-  'problem.import-put-aside': 'Alles kam in die Quarantäne, denn unter denselben Nummern war inzwischen anderes da. Nichts ist abgelegt.',
+  'problem.import-put-aside': 'Nichts ist abgelegt: Unter denselben Nummern war inzwischen anderes da.',
   'problem.import-unconfirmed': 'Noch anzusehen: {count|Punkt|Punkte}.',
   'problem.import-undecided': 'Noch hat niemand gesagt, wem diese Bilder hier gehören.',
   'problem.import-order-unknown': 'Das ist kein Auftrag oder keiner mehr dieser Person, unter dem eine Studie abgelegt werden kann.',
@@ -57,7 +57,8 @@ export default {
   'problem.import-held':
     'Inzwischen wurde eine Sicherung zurückgespielt; sehen Sie nach, ob dies schon abgelegt ist, bevor es weitergeht.',
   'problem.import-nothing-brought': 'Es kam noch keine Datei. Laden Sie Dateien hoch, oder geben Sie den Import auf.',
-  'problem.import-not-sent-on': 'Es ist hier abgelegt, aber nicht weitergesendet: Das Ziel ist fort oder nimmt es nicht mehr an. Senden Sie es aus der Studienliste weiter.',
+  'problem.import-not-sent-on': 'Es ist hier abgelegt, aber nicht weitergesendet: Das Ziel ist fort oder nimmt es nicht mehr an. Senden Sie es noch einmal weiter, an dasselbe oder ein anderes Ziel.',
+  'problem.import-nothing-to-send-on': 'Von dem, was abgelegt war, ist nichts mehr hier.',
   'problem.import-file-late': 'Diese Datei kam, nachdem gesagt war, dass keine mehr folgen. Sie gehört nicht zum Import und wird gelöscht; die Prüfseite nennt sie.',
   'problem.import-files-changed': 'Während die Dateien geprüft wurden, kam oder ging eine; sie werden noch einmal geprüft.',
   'problem.raw-file-gone': 'Was kam, ist nicht mehr hier: Seine Zeit ist um, oder es wurde gelöscht.',

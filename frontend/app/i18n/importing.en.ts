@@ -81,6 +81,7 @@ export default {
   'imports.checkAgain': 'Check again',
   'imports.bringing': '{files|file|files} brought, {came}',
   'imports.notBringing': 'Files were being brought to this import from another page or browser, or the page was left meanwhile.',
+  'imports.announced': '{files|file was|files were} announced ({bytes}), and {came} came ({cameBytes}). Was the upload broken off? Bring the same files once more, or go on without the rest.',
   'imports.allCame': 'No more follow: check what is here',
   'imports.notBrought': ['{n} file did not come. Nothing is checked before you say what becomes of it.', '{n} files did not come. Nothing is checked before you say what becomes of them.'],
   'imports.notYet': ['{n} file refused', '{n} files refused'],
@@ -260,6 +261,7 @@ export default {
   'imports.filedBy': 'by {name}, {at}',
   'imports.deliveredTo': 'To {place}:',
   'imports.sentOn': 'Goes on to {place}.',
+  'imports.sendOnAgain': 'Send on again',
   'imports.keptHere': 'It is kept here and goes nowhere.',
 
   'imports.portals': 'Portals',

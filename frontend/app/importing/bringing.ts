@@ -6,5 +6,5 @@ import { startUpload } from '../upload/upload.svelte';
 
 /** Brings files to an import that has begun. */
 export function bring(picked: Picked, id: string): void {
-  startUpload(picked, { create: () => Promise.resolve({ id }), fileUrl: imports.fileUrl, done: imports.done, read: null });
+  startUpload(picked, { create: () => Promise.resolve({ id }), announce: imports.announce, fileUrl: imports.fileUrl, done: imports.done, read: null });
 }

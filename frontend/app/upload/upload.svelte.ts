@@ -25,15 +25,34 @@ function isPassing(cause: unknown): boolean {
   return cause instanceof ApiProblem && [0, 401, 408, 429, 500, 502, 503, 504].includes(cause.status);
 }
 
+/** A file's place in an upload that announced itself: the upload's key, and the file's number. */
+export interface Place {
+  upload: string;
+  number: number;
+}
+
 /** Where files are brought to: a parcel, or an import whose own page tells what becomes of them (no `read`). */
 export interface Way {
   create: (name: string) => Promise<{ id: string }>;
-  fileUrl: (id: string, path: string) => string;
-  done: (id: string, lacking: readonly string[]) => Promise<unknown>;
+  /** Says what is to come, before anything does, under a key that the same files have again. */
+  announce?: (id: string, key: string, files: number, bytes: number) => Promise<unknown>;
+  fileUrl: (id: string, path: string, place?: Place) => string;
+  done: (id: string, lacking: readonly string[], upload: string) => Promise<unknown>;
   read: ((id: string) => Promise<Parcel>) | null;
 }
 
 const toParcel: Way = { ...api, create: (name) => api.create(name, null), done: (id) => api.done(id) };
+
+/** What a list of files is known again by: their paths, sizes and times. */
+async function keyOf(files: readonly PickedFile[]): Promise<string> {
+  const told = JSON.stringify(files.map(({ path, file }) => [path, file.size, file.lastModified]));
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(told));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+async function* inTurn(files: readonly PickedFile[]): AsyncGenerator<PickedFile> {
+  yield* files;
+}
 
 export class Upload {
   readonly name: string;
@@ -50,10 +69,13 @@ export class Upload {
   parcel: Parcel | null = $state.raw(null);
 
   readonly #refused = new Map<string, PickedFile>();
-  readonly #files: AsyncIterator<PickedFile>;
+  #files: AsyncIterator<PickedFile>;
   readonly #stop = new AbortController();
   readonly #way: Way;
   #id = $state('');
+  /** What it announced itself by, and each file's number there. */
+  #key = '';
+  #numbers = new Map<PickedFile, number>();
 
   constructor(picked: Picked, way: Way = toParcel) {
     this.name = picked.name;
@@ -84,14 +106,41 @@ export class Upload {
     if (this.isOver) return;
     this.state = 'cancelled';
     this.#stop.abort();
+    const { announce } = this.#way;
+    // of what was given up before any of it came nothing lacks; where this is not heard, the check tells of it
+    if (announce && this.#key && this.sent === 0) announce(this.#id, this.#key, 0, 0).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
     await this.#guarded(async () => {
       this.#id = (await this.#patiently(() => this.#way.create(this.name))).id;
+      const { announce } = this.#way;
+      if (announce) await this.#announce(announce);
       await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
       await this.#close();
     });
+  }
+
+  /** Looks at all files that there are, and says so before the first is sent: the page may be gone before the last. */
+  async #announce(announce: NonNullable<Way['announce']>): Promise<void> {
+    const files: PickedFile[] = [];
+    for (let next = await this.#files.next(); !next.done && !this.#stop.signal.aborted; next = await this.#files.next()) {
+      files.push(next.value);
+      this.found += 1;
+      this.foundBytes += next.value.file.size;
+    }
+    if (this.#stop.signal.aborted) return;
+    files.sort((one, other) => (one.path < other.path ? -1 : Number(one.path > other.path)));
+    this.#numbers = new Map(files.map((file, number) => [file, number]));
+    this.#key = await keyOf(files);
+    await this.#patiently(() => announce(this.#id, this.#key, files.length, this.foundBytes));
+    this.#files = inTurn(files);
+    this.allFound = true;
+  }
+
+  #urlOf(picked: PickedFile): string {
+    const number = this.#numbers.get(picked);
+    return this.#way.fileUrl(this.#id, picked.path, number === undefined ? undefined : { upload: this.#key, number });
   }
 
   /** Brings files again that were refused: these, or all. */
@@ -126,7 +175,7 @@ export class Upload {
   }
 
   async #end(): Promise<void> {
-    await this.#patiently(() => this.#way.done(this.#id, this.unsent.map(({ file_name: name }) => name)));
+    await this.#patiently(() => this.#way.done(this.#id, this.unsent.map(({ file_name: name }) => name), this.#key));
     if (this.state === 'cancelled') return;
     const { read } = this.#way;
     this.state = read ? 'working' : 'done';
@@ -151,8 +200,10 @@ export class Upload {
         this.allFound = true;
         return;
       }
-      this.found += 1;
-      this.foundBytes += next.value.file.size;
+      if (!this.allFound) {
+        this.found += 1;
+        this.foundBytes += next.value.file.size;
+      }
       await this.#send(next.value);
     }
   }
@@ -165,7 +216,7 @@ export class Upload {
       counted = Math.min(bytes, file.size);
     };
     try {
-      await this.#patiently(() => put(this.#way.fileUrl(this.#id, path), file, count, this.#stop.signal));
+      await this.#patiently(() => put(this.#urlOf(picked), file, count, this.#stop.signal));
       this.sent += 1;
       count(file.size);
     } catch (cause) {

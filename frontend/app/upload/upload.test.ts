@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 async function* picked(): AsyncGenerator<PickedFile> {
-  for (const path of ['a.dcm', 'b.dcm']) yield { path, file: new File(['x'], path) };
+  for (const path of ['b.dcm', 'a.dcm']) yield { path, file: new File(['x'], path, { lastModified: 1 }) };
 }
 
 const toImport = (): Upload =>
@@ -44,4 +44,37 @@ test('going on without it names what is lacking', async () => {
   await vi.waitFor(() => expect(upload.state).toBe('asking'));
   await upload.goOn();
   expect(closed).toEqual([['b.dcm']]);
+});
+
+test('an upload says what is to come before anything does, and is known again by its files', async () => {
+  const announced: [key: string, files: number, bytes: number, asked: number][] = [];
+  const urls: string[] = [];
+  const again = (): Upload =>
+    new Upload({ name: 'disc', files: picked() }, {
+      create: () => Promise.resolve({ id: '1' }), read: null,
+      announce: (_, key, files, bytes) => Promise.resolve(announced.push([key, files, bytes, urls.length])),
+      fileUrl: (_, path, place) => (urls.push(`${path} ${place?.upload} ${place?.number}`), path),
+      done: (_, lacking, key) => Promise.resolve(closed.push([...lacking, key])),
+    });
+  const upload = again();
+  await vi.waitFor(() => expect(upload.state).toBe('done'));
+  const [key, ...told] = announced[0] ?? [];
+  expect([told, upload.found, upload.foundBytes, upload.allFound]).toEqual([[2, 2, 0], 2, 2, true]);
+  expect(urls).toEqual([`a.dcm ${key} 0`, `b.dcm ${key} 1`]);
+  expect(closed).toEqual([[key]]);
+  const twice = again();
+  await vi.waitFor(() => expect(twice.state).toBe('done'));
+  expect(announced[1]?.[0]).toBe(key);
+});
+
+test('what is given up before any of it came is announced no more', async () => {
+  refused.push('a.dcm', 'b.dcm');
+  const announced: number[] = [];
+  const upload = new Upload({ name: 'disc', files: picked() }, {
+    create: () => Promise.resolve({ id: '1' }), read: null, fileUrl: (_, path) => path, done: () => Promise.resolve(),
+    announce: (_, __, files) => Promise.resolve(announced.push(files)),
+  });
+  await vi.waitFor(() => expect(upload.state).toBe('asking'));
+  upload.cancel();
+  expect(announced).toEqual([2, 0]);
 });

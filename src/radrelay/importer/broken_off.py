@@ -35,7 +35,7 @@ def drop(session: Session, case: ImportCase, now: datetime, reason: str) -> int:
     studies = _begun(session, case).union(before["studies"])
     if not studies:
         return 0
-    kept = set(before["filed"]) | _filed(session, case)
+    kept = set(before["filed"]) | filed_of(session, case)
     case.late = json.dumps({"studies": sorted(studies), "filed": sorted(kept)})
     return _delete(session, case, now, reason)
 
@@ -67,7 +67,7 @@ def spare(session: Session, case: ImportCase) -> None:
 
     Others are those that look for what lands late, and those whose filing may break off yet, or has.
     """
-    filed = _filed(session, case)
+    filed = filed_of(session, case)
     if not filed:
         return
     begun = sa.exists().where(
@@ -98,7 +98,7 @@ def _begun(session: Session, case: ImportCase) -> set[str]:
     return set(session.scalars(asked.where(*mine)))
 
 
-def _filed(session: Session, case: ImportCase) -> set[str]:
+def filed_of(session: Session, case: ImportCase) -> set[str]:
     """Return the SOP Instance UIDs of what was filed of an import, or is of somebody who was."""
     asked = sa.select(ImportObject.sop_uid).join(ImportPerson, _whose())
     found = set(session.scalars(asked.where(ImportObject.case_id == case.id, ImportPerson.state == "filed")))

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.errors import Trouble
-from radrelay.importer import broken_off, put_aside
+from radrelay.importer import announced, broken_off, put_aside
 from radrelay.importer.errors import AttemptsSpent, Unanswered
 from radrelay.importer.import_errors import ImportElsewhere, ImportHeld, ImportUnknown
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
@@ -160,6 +160,7 @@ def end(session: Session, row: ImportCase, reason: str, now: datetime) -> None:
     discard_raw(session, [row.parcel_id], reason, now)
     for table in (ImportObject, ImportPaper, ImportPerson):
         session.execute(sa.delete(table).where(table.case_id == row.id), execution_options=_UNTRACKED)
+    announced.forget(session, row.id)
     row.birth_date, row.listed, row.questions, row.findings, row.confirmed = None, "", "[]", "[]", "{}"
     row.lacking, row.objects, row.names_end_at = "[]", 0, None
     move(session, row, OVER, now)

@@ -13,19 +13,30 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.importer import announced
 from radrelay.importer import findings as told
 from radrelay.importer.gathering import Gathered, gather
+from radrelay.importer.import_errors import FilesChanged
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.papers import place_of
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Surroundings
 from radrelay.importer.turns import Turn
-from radrelay.importer.written_down import COUNT_FILES, Row, findings_text, object_row, person_row, promises_of
+from radrelay.importer.written_down import (
+    COUNT_FILES,
+    Row,
+    findings_text,
+    object_row,
+    person_row,
+    promises_of,
+    refused_of,
+)
+from radrelay.intake.models import RawFile
 from radrelay.intake.raw_files import RawFileGone, located
 from radrelay.settings import Settings
 from radrelay.storage.ids import new_id
-from radrelay.storage.segments import SegmentReader
+from radrelay.storage.segments import RecordLocation, SegmentReader
 
 ROWS_AT_ONCE = 500
 _UNTRACKED = {"synchronize_session": False}
@@ -40,9 +51,21 @@ class Checked:
     people: tuple[tuple[ArrivedPerson, Candidates], ...]
 
 
+def files_of(session: Session, case: ImportCase) -> list[tuple[RawFile, RecordLocation]]:
+    """Return the files of an import in the order in which they came, but for what came too late."""
+    refused = set(refused_of(case))
+    return [one for one in located(session, case.parcel_id) if str(one[0].id) not in refused]
+
+
+def require_same(session: Session, case: ImportCase, parcel: RawParcel) -> None:
+    """Raise `FilesChanged` where a file came or went since a parcel was opened."""
+    if {raw.id for raw, _ in files_of(session, case)} != parcel.record_ids:
+        raise FilesChanged
+
+
 def open_parcel(session: Session, reader: SegmentReader, settings: Settings, case: ImportCase) -> RawParcel:
     """Return an import's raw files; raises `RawFileGone` when there are none any more."""
-    files = located(session, case.parcel_id)
+    files = files_of(session, case)
     if not files:
         raise RawFileGone
     return RawParcel(reader, files, settings.intake, scratch_of(settings))
@@ -56,7 +79,8 @@ def scratch_of(settings: Settings) -> Path:
 def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -> Checked:
     """Look at all files of a parcel, and ask who the people in it may be here."""
     gathered = gather(_looking(parcel, turn))
-    found = gathered.parcel(promises_of(case), counts_objects=case.connector not in COUNT_FILES)
+    counts_objects, earlier = case.connector not in COUNT_FILES, frozenset(parcel.earlier)
+    found = gathered.parcel(promises_of(case), counts_objects=counts_objects, earlier=earlier)
     people = []
     for arrived in found.people:
         turn.look()
@@ -74,6 +98,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
         found = (*found, told.Finding("look", "not-asked", {"places": ", ".join(silent)[:400]}))
     if lacking := json.loads(case.lacking):
         found = (*found, told.not_brought(lacking))
+    found = (*found, *announced.findings_of(session, case.id))
     papers = list(_papers(case, checked))
     stray = [one["file_name"] for one in papers if one["why"]]
     if stray and checked.people:

@@ -29,17 +29,22 @@ class Came:
     loose: Counter[int] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, people: Sequence[ArrivedPerson], paths: Iterable[str], unreadable: Collection[str]) -> Came:
-        """Count what came."""
+    def of(
+        cls, people: Sequence[ArrivedPerson], paths: Iterable[str], unreadable: Collection[str],
+        earlier: Collection[str] = (),
+    ) -> Came:  # fmt: skip
+        """Count what came. Of a download that came again, packed anew, the `earlier` one's files do not count."""
         objects: dict[str, set[str]] = {}
         held: dict[str, dict[str, set[str]]] = {}
         every = set(paths)
         for one in (one for person in people for study in person.studies for one in study.objects):
             uid = one.sop_uid or one.file
             objects.setdefault(one.study_uid, set()).add(uid)
+            if one.file in earlier:
+                continue
             held.setdefault(_download(one.file), {}).setdefault(one.study_uid, set()).add(uid)
             every.add(one.file)
-        files = Counter(_download(path) for path in every - set(unreadable))
+        files = Counter(_download(path) for path in every - set(unreadable) - set(earlier))
         loose = Counter(number for download, number in files.items() if download not in held)
         within = {at: {uid: len(some) for uid, some in studies.items()} for at, studies in held.items()}
         return cls({uid: len(some) for uid, some in objects.items()}, within, files, loose)

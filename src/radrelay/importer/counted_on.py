@@ -2,7 +2,7 @@
 
 They stay when that import's filing is taken back, and are from then on what the other one filed, so that its own
 take-back finds them. The archive's lock is held by whoever asks: one that is being filed looks at what is here only
-after that (`filing_turn`).
+after that (`filing_turn`). It may not have written down yet what it found: what it brings too is handed to it before.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ COUNTING = ("filing", "filed")
 
 
 def hand_over(
-    session: Session, case: ImportCase, number: int, objects: Mapping[str, str], papers: Mapping[str, Mapping[str, str]]
-) -> set[str]:
+    session: Session, case: ImportCase, number: int, objects: Mapping[str, ImportObject],
+    papers: Mapping[str, Mapping[str, str]],
+) -> set[str]:  # fmt: skip
     """Return the SOP Instance UIDs that others count on, of what was filed of somebody: it is theirs from now on.
 
-    `objects`: SHA-256 by UID; `papers`: the same by study.
+    `objects`: what was written of it, by UID; `papers`: SHA-256 by UID, by study.
     """
     return _objects(session, case, number, objects) | _papers(session, case, number, papers)
 
 
-def _objects(session: Session, case: ImportCase, number: int, objects: Mapping[str, str]) -> set[str]:
+def _objects(session: Session, case: ImportCase, number: int, objects: Mapping[str, ImportObject]) -> set[str]:
     found: set[str] = set()
     counts = sa.or_(ImportPerson.state == "filing", ImportObject.action.in_(("file", "skip")))
     uids = sorted(objects)
@@ -41,8 +42,9 @@ def _objects(session: Session, case: ImportCase, number: int, objects: Mapping[s
             .order_by(ImportPerson.filed_at, ImportObject.id)
         )
         for row in session.scalars(asked):
-            if row.sop_uid not in found and row.action == "skip":
-                row.written = objects[row.sop_uid]
+            mine = objects[row.sop_uid]
+            if row.sop_uid not in found and (row.action == "skip" or (not row.action and _is_same(row, mine))):
+                row.written = mine.written
             found.add(row.sop_uid)
     return found
 
@@ -58,15 +60,20 @@ def _papers(session: Session, case: ImportCase, number: int, papers: Mapping[str
         )
         for row, state in session.execute(asked):
             told: dict[str, str] = json.loads(row.written) if row.written else {}
-            mine = written.keys() & told.keys()
-            row.written = json.dumps(told | _unowned(told, written, mine - found)) if mine else row.written
-            found |= written.keys() if state == "filing" else mine
+            mine = written.keys() if state == "filing" else written.keys() & told.keys()
+            row.written = json.dumps(told | _unowned(told, written, mine - found)) if mine - found else row.written
+            found |= mine
     return found
 
 
 def _unowned(told: Mapping[str, str], written: Mapping[str, str], uids: Collection[str]) -> dict[str, str]:
     """Return what of `uids` another one found here and did not write itself, as it was written."""
-    return {uid: written[uid] for uid in uids if not told[uid]}
+    return {uid: written[uid] for uid in uids if not told.get(uid)}
+
+
+def _is_same(row: ImportObject, other: ImportObject) -> bool:
+    """Tell whether an object on which nobody has decided is left out where the other one is here."""
+    return row.digest == other.digest or (row.study_uid == other.study_uid and "" != row.pixels == other.pixels)
 
 
 def _others(table: type[ImportObject | ImportPaper], case: ImportCase, number: int) -> Sequence[sa.ColumnElement[bool]]:

@@ -82,10 +82,13 @@ def note_objects(rows: Sequence[ImportObject], outcomes: Outcomes, aside: Mappin
 
 
 def note_papers(session: Session, papers: Mapping[uuid.UUID, PaperOutcome], aside: Mapping[str, str]) -> None:
-    """Note what became of each paper."""
+    """Note what became of each paper. What another import handed over meanwhile is this one's (`counted_on`)."""
     for paper_id, one in papers.items():
         why = one.why or (PUT_ASIDE if one.written.keys() & aside.keys() else "")
-        written = {uid: sha256 for uid, sha256 in one.written.items() if uid not in aside}
+        before = session.scalar(sa.select(ImportPaper.written).where(ImportPaper.id == paper_id))
+        handed: dict[str, str] = json.loads(before) if before else {}
+        written = {uid: sha256 or handed.get(uid, "") for uid, sha256 in one.written.items() if uid not in aside}
+        written = handed | written
         told = sa.update(ImportPaper).where(ImportPaper.id == paper_id)
         session.execute(told.values(filed=not why, why=why, written=json.dumps(written) if written else ""))
 

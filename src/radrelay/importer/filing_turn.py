@@ -3,7 +3,8 @@
 Before anything lands, each object is tried: one that is gone stops it, one that cannot be written is told first. What
 lands is waited for until the archive has these very bytes or has put them aside, for somebody else's study of the same
 UID may have come first. What is put aside stands with its object; if that is all, nobody is filed and a person decides
-anew. Else the person counts as filed and the studies that are theirs are sent on, in one transaction.
+anew: what was made out to whom was chosen then goes, and the parcel has it as it came. Else the person counts as filed
+and the studies that are theirs are sent on, in one transaction.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.tables import INSTANCE
 from radrelay.errors import Trouble, Unavailable
-from radrelay.importer import cases
+from radrelay.importer import broken_off, cases, put_aside
 from radrelay.importer.beginning import ends_of
 from radrelay.importer.checking import open_parcel
 from radrelay.importer.deciding import objects_of, require_decided
@@ -235,6 +236,7 @@ class FilingTurn:
         """Note what became of each object, and send on what was filed; raises `ImportPutAside` where nothing was."""
         now = self._parts.clock.now()
         with self._parts.database.write() as session:
+            lock_archive(session)  # what was put aside may go
             case = self._turn.mine(session, lock=True)
             person = _person(session, case, number)
             rows = _objects(session, case.id, number)
@@ -242,6 +244,8 @@ class FilingTurn:
             if stopped:
                 for row in rows:
                     row.action, row.why, row.written = "", "", ""
+                studies, but = {row.study_uid for row in rows}, broken_off.filed_of(session, case)
+                put_aside.drop_of(session, case, studies, now, "import-stopped", but=but)
             else:
                 note_objects(rows, filer.outcomes, aside)
                 note_papers(session, papers, aside)

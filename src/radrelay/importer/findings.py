@@ -61,6 +61,7 @@ class Parcel:
     left: tuple[str, ...] = ()  # files of kinds that are not taken over
     viewers: tuple[str, ...] = ()  # those of a disc's viewer and of operating systems
     guessed: tuple[str, ...] = ()  # objects whose texts are in no declared character set, or not in it
+    earlier: frozenset[str] = frozenset()  # files of downloads that came once more, packed anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ def not_brought(names: Sequence[str]) -> Finding:
     return Finding("look", "files-not-brought", {"files": len(names), "lost": first_names(names)})
 
 
+def broken_upload(missing: int, announced: int, came: int) -> Finding:
+    """Return the finding about files that an upload announced, which did not come and which nobody names."""
+    return Finding("look", "upload-broken-off", {"missing": missing, "announced": announced, "came": came})
+
+
 def _contents(parcel: Parcel) -> Iterator[Finding]:
     if parcel.listed and not parcel.promises:
         yield Finding("stop", "list-empty")
@@ -148,7 +154,7 @@ def _names(files: Sequence[tuple[str, str]]) -> str:
 def _promised(parcel: Parcel) -> Iterator[Finding]:
     objects = [one for person in parcel.people for study in person.studies for one in study.objects]
     unreadable = [name for name, _ in parcel.unreadable]
-    came = Came.of(parcel.people, parcel.paths, unreadable)
+    came = Came.of(parcel.people, parcel.paths, unreadable, parcel.earlier)
     uids = {one.sop_uid for one in objects}
     named = (*(one.file for one in objects), *parcel.papers, *unreadable, *parcel.paths)
     paths = {plain_path(one) for one in named}

@@ -215,8 +215,9 @@ class _Landed:
         self._turn.look(self._before + have, None if size is None else self._before + size)
 
     def finish(self, item: Item, came: Downloaded, number: int) -> None:
-        """Have it kept; what came in an earlier turn with the same bytes is kept once."""
+        """Have it kept; what came in an earlier turn with the same bytes is kept once, packed anew it counts once."""
         ending, media_type = _ENDINGS.get(came.content, ("bin", "application/octet-stream"))
         name = clean_text(came.name or f"{number:02}.{ending}")[:200]
         same = uuid.uuid5(self._turn.case_id, f"{item.id} {came.sha256}")
-        self._writer.finish_as("raw", FileFacts(name, came.size, media_type, same))
+        thing = uuid.uuid5(self._turn.case_id, f"thing {item.id}")
+        self._writer.finish_as("raw", FileFacts(name, came.size, media_type, same, thing))

@@ -94,17 +94,21 @@ class Gathered:
     loose: dict[str, bytes] = field(default_factory=dict)
     paths: set[str] = field(default_factory=set)
 
-    def parcel(self, listed: Iterable[Promise] | None = None, *, counts_objects: bool = False) -> Parcel:
+    def parcel(
+        self, listed: Iterable[Promise] | None = None, *, counts_objects: bool = False,
+        earlier: frozenset[str] = frozenset(),
+    ) -> Parcel:  # fmt: skip
         """Return it parted by people.
 
-        `listed` is what a portal's list promised, none where there was no list, and whether that counts objects alone.
+        `listed` is what a portal's list promised, none where there was no list, and whether that counts objects alone;
+        `earlier` are files of downloads that came once more.
         """
         promised = (*self.promises, *(listed or ()))
         papers = (*self.papers, *self.others)
         left, viewers = apart(self.left, (one.file for one in self.objects), self.paths)
         return Parcel(
             part(self.objects), tuple(self.unreadable), papers, promised, listed is not None, counts_objects,
-            frozenset(self.paths), tuple(left), tuple(viewers), tuple(self.guessed),
+            frozenset(self.paths), tuple(left), tuple(viewers), tuple(self.guessed), earlier,
         )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ class ImportStopped(ImportTrouble, Conflict):
 
 
 class ImportPutAside(ImportStopped):
-    """All of it went into the quarantine, for something else of the same numbers had come first; nothing is filed."""
+    """Nothing is filed: the archive took none of it, for something else of the same numbers had come first."""
 
     code = "import-put-aside"
 
@@ -179,9 +179,16 @@ class NothingBrought(ImportTrouble, Conflict):
 
 
 class NotSentOn(ImportTrouble, Conflict):
-    """It is filed here, but was not sent on: the destination is gone, or takes it no more. Send it on by its study."""
+    """It is filed here, but was not sent on: the destination is gone, or takes it no more. Send it on again."""
 
     code = "import-not-sent-on"
+    http_status = 409
+
+
+class NothingToSendOn(ImportTrouble, Conflict):
+    """Nothing of what was filed is here any more."""
+
+    code = "import-nothing-to-send-on"
     http_status = 409
 
 

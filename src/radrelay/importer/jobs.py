@@ -21,20 +21,19 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.locking import lock_archive
 from radrelay.clock import Clock
-from radrelay.errors import RadrelayError, Trouble, Unavailable
+from radrelay.errors import NotFound, RadrelayError, Trouble, Unavailable
 from radrelay.importer import broken_off, brought, cases, hosts, late_files, names_gone
 from radrelay.importer.all_here import wait_for_all
 from radrelay.importer.attempts_kept import AttemptsKept
 from radrelay.importer.browser.keeping import Keeping
 from radrelay.importer.cases import ASKING, CHECKING, FETCHING, FILING, OPEN, WORKED_ON
-from radrelay.importer.checking import check, open_parcel, write_down
+from radrelay.importer.checking import check, open_parcel, require_same, write_down
 from radrelay.importer.deciding import reopen
 from radrelay.importer.errors import AnswerUnusable, AnswerWrong, BegunAgain, GivenUp, PortalStalled, PortalTrouble
 from radrelay.importer.filing_turn import FilingTurn
 from radrelay.importer.following import Fetched, Follow, Walk, Wanted, fetch, listed_text, questions_text
 from radrelay.importer.health import forget_fetches, note_fetch
 from radrelay.importer.import_errors import (
-    FilesChanged,
     ImportBroken,
     ImportStopped,
     ImportUnconfirmed,
@@ -46,7 +45,7 @@ from radrelay.importer.slots import Slots
 from radrelay.importer.surroundings import Surroundings
 from radrelay.importer.turns import Turn, TurnBroken, TurnOver
 from radrelay.intake.landing import Landing
-from radrelay.intake.raw_files import discard_raw, located
+from radrelay.intake.raw_files import discard_raw
 from radrelay.intake.sources import get_source
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -366,12 +365,16 @@ class ImportWork:
             session.expunge(case)
         if broken:
             self._drop_broken(turn)
-        checked = check(case, parcel, parts.surroundings, turn)
+        try:
+            checked = check(case, parcel, parts.surroundings, turn)
+        except NotFound:  # a file that came too late may be erased while it is read
+            with parts.database.read() as session:
+                require_same(session, turn.mine(session), parcel)
+            raise
         now = parts.clock.now()
         with parts.database.write() as session:
             row = turn.mine(session, lock=True)
-            if {raw.id for raw, _ in located(session, row.parcel_id)} != parcel.record_ids:
-                raise FilesChanged
+            require_same(session, row, parcel)
             write_down(session, row, checked)
             row.checked_at = now
             cases.move(session, row, OPEN, now)

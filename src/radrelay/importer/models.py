@@ -158,6 +158,30 @@ class ImportPaper(Owned, Base):
     written: Mapped[str] = mapped_column(Text, default="")  # JSON: SHA-256 by SOP Instance UID; "": was here
 
 
+class ImportUpload(Owned, Base):
+    """What an upload into an import said would come: `files` and `bytes`, under the `key` of its list of files.
+
+    `accounted` has a bit for each file, by its number, that came or is told by name; `named` are so many more.
+    """
+
+    __tablename__ = "import_upload"
+    __table_args__ = (Index("ux_import_upload_key", "case_id", "key", unique=True),)
+
+    case_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("import_case.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(64))
+    files: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    accounted: Mapped[bytes] = mapped_column(LargeBinary)
+    came_files: Mapped[int] = mapped_column(Integer)
+    came_bytes: Mapped[int] = mapped_column(BigInteger)
+    named: Mapped[int] = mapped_column(Integer)
+
+    @property
+    def accounted_for(self) -> int:
+        """Return how many files came, or are told by name."""
+        return int.from_bytes(self.accounted).bit_count()
+
+
 class PortalHost(Owned, Base):
     """A portal's host: confirmed by an administrator once, or met; and how fetching from it has gone.
 

@@ -106,6 +106,10 @@ class RawParcel:
         scratch: Path,
     ) -> None:
         self._reader, self._files, self._settings, self._scratch = reader, files, settings, scratch
+        last = {raw.thing: raw.id for raw, _ in files}
+        self._again = {raw.id for raw, _ in files if raw.thing is not None and last[raw.thing] != raw.id}
+        self.earlier: set[str] = set()
+        """Paths met so far of what came once more afterwards, packed anew: what came of it is told by that."""
 
     @property
     def record_ids(self) -> frozenset[uuid.UUID]:
@@ -129,6 +133,8 @@ class RawParcel:
                 found = iter((StoredFile(raw.file_name, source.size, partial(_read, source)),))
             for one in found:
                 path = _free(one.path, taken)
+                if raw.id in self._again:
+                    self.earlier.add(path)
                 yield one if path == one.path else StoredFile(path, one.size, one.pieces, one.refused)
 
     def _members(self, source: ByteSource, folder: str, budget: Budget, depth: int) -> Iterator[StoredFile]:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from radrelay.access import Principal
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.duplicates import KeptObject, PatientKey
 from radrelay.importer.holding import Holder
@@ -82,8 +83,11 @@ class Surroundings(Protocol):
         """Return what is here already of objects in a parcel."""
         ...
 
-    def send_on(self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str]) -> int:
+    def send_on(
+        self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str],
+        again: Principal | None = None,
+    ) -> int:  # fmt: skip
         """Ask for the delivery of what was filed, in the transaction in which it counts as filed; returns of how many
-        studies. Why not of all stands with the person (`unsent`).
+        studies. Why not of all stands with the person (`unsent`). `again`: who asks for what did not go then.
         """
         ...

@@ -51,7 +51,7 @@ def take_back(
     Raises `ImportElsewhere` where nothing is filed of them, `TakeBackHeld`, and `RawFileGone` when what came is no
     more, unless it is to go `for_good`.
     """
-    case = cases.get_case(session, organisation_id, case_id, states=(OPEN, FILED))
+    case = cases.get_case(session, organisation_id, case_id, states=(OPEN, FILED), lock=True)
     asked = sa.select(ImportPerson).where(ImportPerson.case_id == case_id, ImportPerson.number == number)
     person = session.scalar(asked)
     if person is None:
@@ -81,7 +81,7 @@ def delete_filed(session: Session, case: ImportCase, number: int, now: datetime,
         written = {uid: sha256 for uid, sha256 in json.loads(told.written).items() if sha256}
         beside.setdefault(told.study_uid, {}).update(written)
     found = _filed(session, case.organisation_id, dict(ChainMap(objects, *beside.values())))
-    stay = counted_on.hand_over(session, case, number, objects, beside)
+    stay = counted_on.hand_over(session, case, number, {row.sop_uid: row for row in rows if row.written}, beside)
     going = [one for one in found if one.sop_uid not in stay]
     if any(access.is_barred(session, study_id) for study_id in {one.study_id for one in going}):
         raise TakeBackHeld

@@ -87,6 +87,12 @@ def findings_of(case: ImportCase) -> tuple[Finding, ...]:
     )
 
 
+def refused_of(case: ImportCase) -> list[str]:
+    """Return the records of files that came too late: they are no part of the import."""
+    told: list[str] = json.loads(case.refused) if case.refused else []
+    return told
+
+
 def promises_of(case: ImportCase) -> tuple[Promise, ...] | None:
     """Return what a portal's list promised, thing by thing, none where there was no list."""
     if not case.listed:

@@ -51,7 +51,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     indexed; it goes to the quarantine. `item_id` names a member of an archive the same way on every attempt to
     unpack it, and `archive_id` the archive's record that an `end` closes; `code` is a finding's, says why that archive
     failed, or goes with `flaw`. `stands_for` is the quarantined object that was released with another identity, as
-    this one.
+    this one. `thing` names what a raw file is of, the same however often it is fetched and packed.
     """
 
     kind: Kind
@@ -73,6 +73,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     item_id: uuid.UUID | None = None
     archive_id: uuid.UUID | None = None
     stands_for: uuid.UUID | None = None
+    thing: uuid.UUID | None = None
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")

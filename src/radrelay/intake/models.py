@@ -85,7 +85,8 @@ class ParcelFinding(Owned, Base):
 class RawFile(Owned, Base):
     """A file that is kept as it came until a person has checked what is in it; its id is its landing record's.
 
-    `parcel_id` is the parcel's that it came in; `ends_at` is when it goes, whatever has become of it.
+    `parcel_id` is the parcel's that it came in; `ends_at` is when it goes, whatever has become of it. `thing` is what
+    it is of, where that is told: of several of one thing the last is what came of it.
     """
 
     __tablename__ = "raw_file"
@@ -93,6 +94,7 @@ class RawFile(Owned, Base):
 
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
     parcel_id: Mapped[uuid.UUID] = mapped_column(Id)
+    thing: Mapped[uuid.UUID | None] = mapped_column(Id)
     file_name: Mapped[str] = mapped_column(Text)
     size: Mapped[int] = mapped_column(BigInteger)
     received_at: Mapped[datetime] = mapped_column(Instant)

@@ -35,12 +35,16 @@ Fragment = bytes | bytearray | memoryview
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file as sent: its name, size and media type, and which member of which archive it is."""
+    """A file as sent: its name, size and media type, and which member of which archive it is.
+
+    `thing` is what it is of, however that was packed (`Envelope.thing`).
+    """
 
     name: str = ""
     size: int | None = None
     media_type: str = ""
     item_id: uuid.UUID | None = None
+    thing: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ class ObjectWriter:
                 file_size=file.size if file.size is not None else self._length,
                 file_type=file.media_type,
                 item_id=file.item_id,
+                thing=file.thing,
             )
             return self._land(envelope, None, "", wait=wait)
         finally:

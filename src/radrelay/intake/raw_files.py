@@ -47,6 +47,7 @@ def raw_row(record_id: uuid.UUID, envelope: Envelope, source: Terms | None, long
         "organisation_id": origin.organisation_id,
         "source_id": origin.source_id,
         "parcel_id": origin.parcel_id or new_id(),
+        "thing": envelope.thing,
         "file_name": envelope.file_name,
         "size": envelope.size,
         "received_at": received,

@@ -127,7 +127,11 @@ KEPT: dict[str, Kept] = {
         " description accession digest pixels header action why written", why=UNCHECKED,
     ),
     "import_paper": _kept(untold="case_id file_name kind person_number study_uid why filed written", why=UNCHECKED),
-    "raw_file": _kept(untold="source_id parcel_id file_name size received_at ends_at", why=UNCHECKED),
+    "import_upload": _kept(
+        untold="case_id key files bytes accounted came_files came_bytes named",
+        why="how many files were to come, and did; they name nobody",
+    ),
+    "raw_file": _kept(untold="source_id parcel_id thing file_name size received_at ends_at", why=UNCHECKED),
     "portal_host": _kept(
         untold="host state led_how led_by case_id asked_kind asked_by asked_at decided_by decided_at first_at successes"
         " failures seconds last_success_at last_failure_at last_failure_code",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from radrelay.importer import cases
+from radrelay.importer.announced import Announced
 from radrelay.importer.arrived import Person
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
@@ -145,6 +146,8 @@ class ImportedPerson(BaseModel):
     order: OrderChosen | None
     papers: list[PaperShown]
     destination_id: uuid.UUID | None
+    unsent: str
+    """Why what was filed did not go on to there, by a code; empty: it did, or nowhere."""
     filed_at: datetime | None
     filed_by: str
     left: int
@@ -223,10 +226,23 @@ class Imports(BaseModel):
     imports: list[Import]
 
 
+class AnnouncedShown(BaseModel):
+    """What the uploads of an import announced, and what of it has come."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    files: int
+    bytes: int
+    came_files: int
+    came_bytes: int
+
+
 class ImportDetail(Import):
     """An import with all that a check found. `files_here`: what came is not erased yet."""
 
     files_here: bool
+    announced: AnnouncedShown | None
+    """None where no upload announced itself."""
     findings: list[FindingShown]
     persons: list[ImportedPerson]
     papers: list[PaperShown]
@@ -269,7 +285,7 @@ def shown(
 def detail(
     row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
     papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
-    consent: ImportConsent | None = None,
+    consent: ImportConsent | None = None, announced: Announced | None = None,
 ) -> ImportDetail:  # fmt: skip
     """Return an import with how it stands; `here` are the ids of the studies that the caller may see."""
     persons = [_person(one, standing, objects, papers, here) for one, standing in people]
@@ -277,6 +293,7 @@ def detail(
     return ImportDetail(
         **shown(row, [one for one, _ in people], files_end, consent),
         files_here=files_end is not None,
+        announced=None if announced is None else AnnouncedShown.model_validate(announced),
         findings=[_finding(one, done) for one in findings_of(row)],
         persons=persons,
         papers=[_paper(one) for one in papers if one.person_number is None],
@@ -301,6 +318,7 @@ def _person(
         order=_order(order_of(row)),
         papers=[_paper(one) for one in papers if one.person_number == row.number],
         destination_id=row.destination_id,
+        unsent=row.unsent,
         filed_at=row.filed_at,
         filed_by=row.filed_by,
         left=len(standing.open),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from radrelay.importer.announced import MOST_FILES
 from radrelay.web.import_shapes import OrderChosen, PatientChosen
 
 Basis = Literal["treatment", "consent", "request"]
@@ -38,6 +39,17 @@ class Brought(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     lacking: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(default_factory=list, max_length=10_000)
+    upload: str = Field("", max_length=64)
+    """The key of the upload whose files they are, where that announced itself."""
+
+
+class Announcement(BaseModel):
+    """What an upload is to bring: so many files, of so many bytes in all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: int = Field(ge=0, le=MOST_FILES)
+    bytes: int = Field(ge=0, lt=1 << 62)
 
 
 class BirthDate(BaseModel):
@@ -73,6 +85,14 @@ class TakingBack(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     for_good: bool = False
+
+
+class SendingOn(BaseModel):
+    """Where what was filed and not sent on is to go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    destination_id: uuid.UUID
 
 
 class AfterWithdrawal(BaseModel):

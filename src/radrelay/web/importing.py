@@ -19,6 +19,7 @@ from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.errors import RadrelayError
 from radrelay.importer import cases
+from radrelay.importer.announced import sum_of
 from radrelay.importer.brought import consent_of, consents_of
 from radrelay.importer.checking import open_parcel
 from radrelay.importer.connectors.guided import after, guided_by
@@ -177,7 +178,8 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
             people = [(one, standing_of(row, one, objects, known, named)) for one in cases.people_of(session, case_id)]
         here = _seen(services, session, principal, {one.study_uid for one in objects})
         files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
-        return detail(row, people, objects, papers, here, files_end, consent_of(session, case_id))
+        consent, announced = consent_of(session, case_id), sum_of(session, case_id)
+        return detail(row, people, objects, papers, here, files_end, consent, announced)
 
 
 def _papers(case_id: uuid.UUID) -> sa.Select[ImportPaper]:

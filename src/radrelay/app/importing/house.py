@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay import audit
-from radrelay.access import system_principal
+from radrelay.access import Principal, system_principal
 from radrelay.app.importing.archives import archived_candidates, archived_holders, archives_of, together
 from radrelay.app.importing.authorities import authority_of
 from radrelay.app.importing.candidates import held_candidates, import_orders
@@ -39,6 +39,7 @@ from radrelay.importer.waiting import Scheduled
 from radrelay.intake.sources import PORTAL
 from radrelay.retrieve.ports import Connector
 from radrelay.routing import deliveries
+from radrelay.routing.models import Delivery
 from radrelay.settings import RetrieveSettings
 from radrelay.storage.database import Database
 
@@ -153,31 +154,50 @@ class House:
         digests = frozenset({ref.sha256.hex()})
         return KeptObject(ref.sop_uid, ref.study_uid, digests, ref.transfer_syntax_uid, pixels, header)
 
-    def send_on(self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str]) -> int:
-        """Ask for the delivery of what was filed; returns of how many studies. Why not of all, stands with whom."""
+    def send_on(
+        self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str],
+        again: Principal | None = None,
+    ) -> int:  # fmt: skip
+        """Ask for the delivery of what was filed; returns of how many studies. Why not of all, stands with whom.
+
+        `again`: who asks for what did not go when it was filed; what went then does not go twice.
+        """
         person.unsent = ""
         if person.destination_id is None:
             return 0
         asked = sa.select(Study.id).where(
             Study.organisation_id == case.organisation_id, Study.study_uid.in_(sorted(study_uids))
         )
-        sent = 0
+        sent, who = 0, again or system_principal(case.organisation_id)
+        by = again.name if again is not None else person.filed_by
         for study_id in session.scalars(asked.order_by(Study.study_uid)).all():
+            if again is not None and _has_gone(session, case, person, study_id):
+                sent += 1
+                continue
             try:
                 delivery = deliveries.request_delivery(
                     session, self._clock, organisation_id=case.organisation_id,
                     destination_id=person.destination_id, study_id=study_id, series_id=None,
-                    requested_by=person.filed_by, correlation_id=case.correlation_id,
+                    requested_by=by, correlation_id=case.correlation_id,
                 )  # fmt: skip
             except RadrelayError as error:  # a destination that is gone must not cost what was filed
                 log.warning("an import is not sent on", case=str(case.id), code=error.code)
                 person.unsent = error.code[:64]
                 continue
             detail = {"by": "import", "destination": person.destination_id, "delivery": delivery.id}
-            who = system_principal(case.organisation_id)
             audit.record(session, audit.AuditRecord("study.forward", who, "study", study_id, detail))
             sent += 1
         return sent
+
+
+def _has_gone(session: Session, case: ImportCase, person: ImportPerson, study_id: uuid.UUID) -> bool:
+    """Tell whether a study of an import has been sent to the person's destination since they were filed."""
+    asked = sa.select(Delivery.id).where(
+        Delivery.organisation_id == case.organisation_id, Delivery.destination_id == person.destination_id,
+        Delivery.study_id == study_id, Delivery.correlation_id == case.correlation_id,
+        Delivery.created_at >= person.filed_at, Delivery.state != "cancelled",
+    )  # fmt: skip
+    return session.scalar(asked.limit(1)) is not None
 
 
 def own_issuer(session: Session, organisation_id: uuid.UUID) -> str:

@@ -5,11 +5,9 @@ Who was granted fetching into the source of portals sees and steers its imports.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,14 +15,12 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
-from radrelay.importer import beginning, brought, cases, deciding, late_files, taking_back
+from radrelay.importer import beginning, brought, cases, deciding, sending_on, taking_back
 from radrelay.importer.beginning import Asked
 from radrelay.importer.endings import list_ending
-from radrelay.importer.import_errors import FileLate, ImportElsewhere
+from radrelay.importer.import_errors import ImportElsewhere, NotSentOn
 from radrelay.importer.models import ImportCase
 from radrelay.importer.waiting import today_at
-from radrelay.intake.envelope import Origin
-from radrelay.intake.files import FileLander, LandedFile
 from radrelay.settings.zones import zone_of
 from radrelay.web import importing, trail
 from radrelay.web.authentication import Authenticated, Services
@@ -33,24 +29,17 @@ from radrelay.web.import_wishes import (
     AfterWithdrawal,
     Answers,
     BirthDate,
-    Brought,
     Choice,
     Confirmation,
     Filing,
+    SendingOn,
     TakingBack,
     WantedImport,
 )
 from radrelay.web.importing import detail_of, reached_case, source_for
 from radrelay.web.services import WebServices
-from radrelay.web.uploads import BodyPieces, announced_bytes
 
 router = APIRouter(prefix="/imports", tags=["imports"])
-_FILE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 class TakenBack(ImportDetail):
@@ -118,57 +107,6 @@ def show_import(request: Request, services: Services, principal: Authenticated, 
         record = trail.event(request, principal, "import.view", ("import", case_id))
         trail.seen(services.database, principal, record, str(found.checked_at))
     return found
-
-
-@router.put("/{case_id}/files", openapi_extra=_FILE_BODY)
-async def put_import_file(
-    request: Request,
-    services: Services,
-    principal: Authenticated,
-    case_id: uuid.UUID,
-    name: Annotated[str, Query(min_length=1, max_length=1024)],
-) -> Import:
-    """Bring one file of an import: a ZIP, or a file of a disc by its path there. Durable when the answer comes.
-
-    One that ends after somebody has said that no more follow is not part of it (`import-file-late`).
-    """
-    limit = services.settings.web.upload_limit_bytes
-    announced_bytes(request, limit)
-    pieces = BodyPieces(request, limit)
-    file = await services.upload_threads.run(partial(_land, services, principal, case_id, name, pieces))
-    services.measurements.uploaded_bytes.inc(pieces.taken)
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if row.state == cases.RECEIVING:
-            cases.add_bytes(session, row, pieces.taken)
-            return importing.listed(session, [row])[0]
-    with services.database.write() as session:
-        lock_archive(session)
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if file.landed is not None:
-            late_files.refuse(session, row, file.landed.location.record_id, file.name, services.clock.now())
-    raise FileLate
-
-
-@router.post("/{case_id}/done", status_code=202)
-def close_import(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, told: Brought | None = None
-) -> Import:
-    """Say that no more files follow; what came is checked, and what is `lacking` is told for somebody to look at.
-
-    What is on its way still is refused when it ends, and told likewise.
-    """
-    now = services.clock.now()
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, states=(cases.RECEIVING,), lock=True)
-        beginning.require_brought(row)
-        services.landing.end(importing.raw_origin(session, row, principal.peer))
-        row.fetched_at, row.sealed = now, None
-        row.lacking = json.dumps(told.lacking if told is not None else [])
-        cases.move(session, row, cases.CHECKING, now)
-        detail = {"bytes": row.bytes_received, "lacking": len(json.loads(row.lacking)) or None}
-        _write(session, request, principal, "import.brought", row, detail)
-        return importing.listed(session, [row])[0]
 
 
 @router.post("/{case_id}/answers", status_code=202)
@@ -342,6 +280,25 @@ def file_import(
     return _detail(services, principal, case_id)
 
 
+@router.post("/{case_id}/people/{number}/send-on", status_code=202)
+def send_import_on(
+    services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, told: SendingOn
+) -> ImportDetail:
+    """Send on what was filed and did not go, for its destination had gone: to the same one, or to another.
+
+    Asked twice it goes once. On record as the sending on of each study, by who asks.
+    """
+    with services.database.write() as session:
+        lock_archive(session)
+        row = reached_case(services, session, principal, case_id, lock=True)
+        importing.require_destination(services, session, principal, row, number, told.destination_id)
+        if services.importing is None:
+            raise NotSentOn
+        sending_on.send_again(session, services.importing, row, number, told.destination_id, principal)
+        row.changed_at = services.clock.now()
+    return _detail(services, principal, case_id)
+
+
 @router.post("/{case_id}/people/{number}/take-back")
 def take_back_import(
     request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int,
@@ -392,16 +349,6 @@ def withdraw_import(request: Request, services: Services, principal: Authenticat
 
 def _detail(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:
     return detail_of(services, principal, case_id)
-
-
-def _origin(services: WebServices, principal: Principal, case_id: uuid.UUID) -> Origin:
-    with services.database.read() as session:
-        row = reached_case(services, session, principal, case_id, states=(cases.RECEIVING,))
-        return importing.raw_origin(session, row, principal.peer)
-
-
-def _land(services: WebServices, principal: Principal, case_id: uuid.UUID, name: str, pieces: BodyPieces) -> LandedFile:
-    return FileLander(services.landing, _origin(services, principal, case_id)).land(name, pieces)
 
 
 def _seen(

@@ -1075,6 +1075,7 @@ def tables() -> None:
         "raw_file",
         sa.Column("source_id", Id(), nullable=False),
         sa.Column("parcel_id", Id(), nullable=False),
+        sa.Column("thing", Id(), nullable=True),
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("received_at", Instant(), nullable=False),
@@ -2457,6 +2458,24 @@ def importer_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_paper")),
     )
     op.create_index("ix_import_paper_case", "import_paper", ["case_id"], unique=False)
+    op.create_table(
+        "import_upload",
+        sa.Column("case_id", Id(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("accounted", sa.LargeBinary(), nullable=False),
+        sa.Column("came_files", sa.Integer(), nullable=False),
+        sa.Column("came_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("named", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["import_case.id"], name=op.f("fk_import_upload_case_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_upload")),
+    )
+    op.create_index("ux_import_upload_key", "import_upload", ["case_id", "key"], unique=True)
     op.create_table(
         "portal_host",
         sa.Column("host", sa.String(length=255), nullable=False),

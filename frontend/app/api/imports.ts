@@ -27,6 +27,14 @@ export interface Question {
   texts: Readonly<Record<string, string>>;
 }
 
+/** Which studies came: how many, and what the newest says. */
+export interface Came {
+  studies: number;
+  study_date: string | null;
+  modalities: string[];
+  description: string;
+}
+
 /** When an import's time is up, and what ends then: its link, the files that came, all of it. */
 export interface Ending {
   at: string;
@@ -50,6 +58,10 @@ export interface Import {
   bytes_received: number;
   bytes_expected: number | null;
   objects: number;
+  /** None before it was looked at, where nothing came, and once it names nobody any more. */
+  came: Came | null;
+  /** Why nothing of it can be filed: the code of what stops all of it. */
+  nothing_came: '' | 'list-empty' | 'parcel-empty' | 'papers-alone';
   error: Trouble | null;
   asked_kind: 'account' | 'token' | 'patient';
   asked_by: string;

@@ -43,6 +43,13 @@ export function studyText(study: ImportedStudy): string {
   return [study.study_date ? formatDate(study.study_date) : '', study.modalities.join(', '), study.description].filter(Boolean).join(' · ') || t('imports.studyUnnamed');
 }
 
+/** What came, for a line in a list: the newest study, how many more, how many images; empty where nothing is told. */
+export function cameText({ came, objects }: Pick<Import, 'came' | 'objects'>): string {
+  if (!came) return '';
+  const newest = [came.study_date ? formatDate(came.study_date) : '', came.modalities.join(', '), came.description].filter(Boolean).join(' · ') || t('imports.studyUnnamed');
+  return [newest, came.studies > 1 && t('imports.moreStudies', { n: came.studies - 1 }), t('imports.images', { n: objects })].filter(Boolean).join(' · ');
+}
+
 function values({ facts }: ImportFinding): Record<string, string | number> {
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) => {

@@ -11,9 +11,20 @@ export const isWithdrawn = ({ state, consent }: Import): boolean => state === 'f
 
 export const waitsForSomebody = (one: Import): boolean => FOR_A_PERSON.has(one.state) || isWithdrawn(one);
 
-/** What waits for a person first; both parts in the order in which they came. */
-export function parted<One extends Import>(all: readonly One[]): { waiting: One[]; others: One[] } {
-  return { waiting: all.filter(waitsForSomebody), others: all.filter((one) => !waitsForSomebody(one)) };
+/** Nothing more comes of it from here: nothing came, or the link leads nowhere any more. It is put away. */
+export function isDeadEnd(one: Import, now: number): boolean {
+  if (one.nothing_came) return true;
+  if (one.state === 'failed') return ENDED.has(one.error?.code ?? '') || hasEndedLink(one, now);
+  return one.state === 'asking' && hasEndedLink(one, now);
+}
+
+const hasEndedLink = ({ ending }: Import, now: number): boolean => ending?.what === 'link' && Date.parse(ending.at) <= now;
+
+/** What a person can do something about first, then what leads no further; each part in the order in which it came. */
+export function parted<One extends Import>(all: readonly One[], now: number): { waiting: One[]; dead: One[]; others: One[] } {
+  const parts = { waiting: [] as One[], dead: [] as One[], others: [] as One[] };
+  for (const one of all) parts[isDeadEnd(one, now) ? 'dead' : waitsForSomebody(one) ? 'waiting' : 'others'].push(one);
+  return parts;
 }
 
 const HOUR_MS = 3_600_000;
@@ -99,6 +110,8 @@ export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | u
 
 /** Errors after which it can go on where it was; the others need what only a person brings, or a new beginning. */
 const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-unreadable', 'raw-file-gone', 'portal-login-ended', 'portal-address-refused', 'portal-not-encrypted']);
+/** After these only a new link leads on: what the other house has to do stands on the import's page. */
+const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-not-there', 'portal-nothing-listed']);
 const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 
 /** What a person can do about a failed import. */

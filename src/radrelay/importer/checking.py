@@ -21,7 +21,15 @@ from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Surroundings
 from radrelay.importer.turns import Turn
-from radrelay.importer.written_down import COUNT_FILES, Row, findings_text, object_row, person_row, promises_of
+from radrelay.importer.written_down import (
+    COUNT_FILES,
+    Row,
+    came_text,
+    findings_text,
+    object_row,
+    person_row,
+    promises_of,
+)
 from radrelay.intake.raw_files import RawFileGone, located
 from radrelay.settings import Settings
 from radrelay.storage.ids import new_id
@@ -79,6 +87,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     if stray and checked.people:
         found = (*found, told.of_nobody(stray))
     case.findings, case.confirmed = findings_text(found), "{}"
+    case.came = came_text(checked.parcel.people)
     people = [person_row(case, number, one, candidates.found) for number, (one, candidates) in _numbered(checked)]
     objects = [
         object_row(case, number, one)

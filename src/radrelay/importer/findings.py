@@ -31,6 +31,8 @@ _OF_DUPLICATES: Mapping[Why, Level] = {
     "other-pixels": "stop", "other-encoding": "stop", "other-content": "stop", "other-study": "stop",
     "differs-in-parcel": "stop", "no-identity": "stop", "study-of-another": "stop",
 }  # fmt: skip
+NOTHING_CAME = frozenset({"list-empty", "parcel-empty", "papers-alone"})
+"""Stops that nobody undoes: there is nobody in the parcel whose images could be filed."""
 NOT_WRITABLE, NOT_READABLE = "not-writable", "not-readable"
 FLAWS = frozenset({NOT_WRITABLE, NOT_READABLE})
 """Why an object cannot be filed under whom was chosen, as was found when it was tried."""

@@ -49,6 +49,7 @@ class ImportCase(Owned, Base):
     listed: Mapped[str] = mapped_column(Text, default="")  # what the portal's list promises; "": there was none
     findings: Mapped[str] = mapped_column(Text, default="[]")
     confirmed: Mapped[str] = mapped_column(Text, default="{}")  # findings about the parcel by who and when
+    came: Mapped[str] = mapped_column(Text, default="")  # JSON: how many studies, and what the newest says; "": none
     lacking: Mapped[str] = mapped_column(Text, default="[]")  # names of files that were to be brought and did not come
     bytes_received: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_expected: Mapped[int | None] = mapped_column(BigInteger)

@@ -15,7 +15,7 @@ from radrelay.importer import cases
 from radrelay.importer.arrived import Person
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
-from radrelay.importer.findings import Finding
+from radrelay.importer.findings import NOTHING_CAME, Finding
 from radrelay.importer.matching import Compared
 from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
@@ -182,6 +182,15 @@ class ConsentShown(BaseModel):
     decided_why: str
 
 
+class CameShown(BaseModel):
+    """Which studies came: how many, and what the newest of them says."""
+
+    studies: int
+    study_date: date | None
+    modalities: list[str]
+    description: str
+
+
 class Import(BaseModel):
     """An import and how far it is; `people` are the names in it. `ending`: nothing once it is filed or over."""
 
@@ -199,6 +208,10 @@ class Import(BaseModel):
     bytes_received: int
     bytes_expected: int | None
     objects: int
+    came: CameShown | None
+    """None before it was looked at, where nothing came, and once it names nobody any more."""
+    nothing_came: str
+    """Why there is nothing that could be filed: the code of the finding that stops all of it; empty where there is."""
     error: Trouble | None
     asked_kind: str
     asked_by: str
@@ -262,8 +275,16 @@ def shown(
         "questions": questions, "error": Trouble.shown(cases.trouble_of(row)),
         "ending": None if ending is None else EndingShown(at=ending.at, what=ending.what),
         "waits_turn": cases.waits_turn(row),
+        "came": CameShown(**json.loads(row.came)) if row.came else None,
+        "nothing_came": _nothing_came(row),
         "consent": None if consent is None else ConsentShown.model_validate(consent),
     }  # fmt: skip
+
+
+def _nothing_came(row: ImportCase) -> str:
+    if row.state != cases.OPEN or row.came:
+        return ""
+    return next((one.code for one in findings_of(row) if one.code in NOTHING_CAME), "")
 
 
 def detail(

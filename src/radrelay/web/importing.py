@@ -156,11 +156,9 @@ def known_of(services: WebServices, session: Session, organisation_id: uuid.UUID
 def listed(session: Session, rows: Sequence[ImportCase]) -> list[Import]:
     """Return imports as they are listed."""
     ends = files_ends(session, [one.parcel_id for one in rows])
-    given = consents_of(session, [one.id for one in rows])
-    return [
-        Import(**shown(one, cases.people_of(session, one.id), ends.get(one.parcel_id), given.get(one.id)))
-        for one in rows
-    ]
+    ids = [one.id for one in rows]
+    given, people = consents_of(session, ids), cases.people_in(session, ids)
+    return [Import(**shown(one, people.get(one.id, []), ends.get(one.parcel_id), given.get(one.id))) for one in rows]
 
 
 def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:

@@ -2345,6 +2345,7 @@ def importer_tables() -> None:
         sa.Column("listed", sa.Text(), nullable=False),
         sa.Column("findings", sa.Text(), nullable=False),
         sa.Column("confirmed", sa.Text(), nullable=False),
+        sa.Column("came", sa.Text(), nullable=False),
         sa.Column("lacking", sa.Text(), nullable=False),
         sa.Column("bytes_received", sa.BigInteger(), nullable=False),
         sa.Column("bytes_expected", sa.BigInteger(), nullable=True),

@@ -83,7 +83,7 @@ def case(number: int, state: str, persons: list[Row] | None = None, **more: Any)
         "checked_at": None, "finished_at": None, "link_ends_at": None, "ends_at": ago(days=-7),
         "ending": {"at": ago(days=-7), "what": "import"} if state in ("fetching", "asking", "open", "failed") else None,
         "files_here": True, "people": [one["person"] for one in persons], "filed_under": [], "findings": [],
-        "persons": persons, "papers": [], "consent": None, **more,
+        "persons": persons, "papers": [], "consent": None, "acts": [], **more,
     }  # fmt: skip
 
 

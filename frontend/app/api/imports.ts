@@ -179,12 +179,23 @@ export interface ImportedPerson {
   stopped: boolean;
 }
 
+/** What somebody did of late with an import: `turn` counts on, `number` is whom in the parcel it is about; `mine`: it was the reader. */
+export interface Act {
+  turn: number;
+  what: 'choose' | 'choose-none' | 'order' | 'file' | 'take-back' | 'give-up' | 'check' | 'birth-date' | 'bring-others';
+  by: string;
+  at: string;
+  number: number | null;
+  mine: boolean;
+}
+
 export interface ImportDetail extends Import {
   /** What came is not erased yet. */
   files_here: boolean;
   findings: ImportFinding[];
   persons: ImportedPerson[];
   papers: Paper[];
+  acts: Act[];
 }
 
 export interface Difference {
@@ -224,6 +235,7 @@ export interface TakenBack extends ImportDetail {
 }
 
 const at = (id: string): string => `/api/imports/${part(id)}`;
+const under = (shown: PatientChosen | null): Pick<PatientChosen, 'patient_id' | 'issuer'> | null => shown && { patient_id: shown.patient_id, issuer: shown.issuer };
 const of = (id: string, number: number): string => `${at(id)}/people/${number}`;
 
 export const imports = {
@@ -238,13 +250,15 @@ export const imports = {
   correct: (id: string, birth_date: string | null) => put<ImportDetail>(`${at(id)}/birth-date`, { birth_date }),
   check: (id: string) => post<Import>(`${at(id)}/check`),
   retry: (id: string) => post<Import>(`${at(id)}/retry`),
-  choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null = null) =>
-    put<ImportDetail>(`${of(id, number)}/patient`, { patient, order }),
-  confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean) => post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen }),
+  /** `shown` is whom the page shows as chosen till now. */
+  choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null, shown: PatientChosen | null) =>
+    put<ImportDetail>(`${of(id, number)}/patient`, { patient, order, instead_of: under(shown) }),
+  confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean, shown: PatientChosen | null = null) =>
+    post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen, under: under(shown) }),
   differences: (id: string, number: number) => get<Differences>(`${of(id, number)}/differences`),
   /** `under` is whom the page shows as chosen: a colleague may have chosen somebody else meanwhile. */
-  file: (id: string, number: number, destination_id: string | null, under: PatientChosen) =>
-    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: { patient_id: under.patient_id, issuer: under.issuer } }),
+  file: (id: string, number: number, destination_id: string | null, shown: PatientChosen) =>
+    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: under(shown) }),
   orders: (id: string, number: number) => get<{ orders: OrderChosen[] }>(`${of(id, number)}/orders`).then((answer) => answer.orders),
   takeBack: (id: string, number: number, for_good: boolean) => post<TakenBack>(`${of(id, number)}/take-back`, { for_good }),
   withdraw: (id: string) => remove(at(id)),

@@ -74,6 +74,7 @@ class ImportCase(Owned, Base):
     ends_at: Mapped[datetime] = mapped_column(Instant)
     names_end_at: Mapped[datetime | None] = mapped_column(Instant)  # until when it may name anybody; none: it does not
     late: Mapped[str] = mapped_column(Text, default="")  # JSON: of a filing that broke off, what may yet land
+    acts: Mapped[str] = mapped_column(Text, default="[]")  # what people did of late, as `importer.acts` has it
     refused: Mapped[str] = mapped_column(Text, default="")  # JSON: records of files that came too late, and go
 
 

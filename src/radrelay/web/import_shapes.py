@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from radrelay.importer import cases
+from radrelay.importer.acts import Act, What
 from radrelay.importer.arrived import Person
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
@@ -236,6 +237,22 @@ class Imports(BaseModel):
     imports: list[Import]
 
 
+class ActShown(BaseModel):
+    """What somebody did of late: chose a patient, filed, gave up. `turn` counts on; `mine`: it was who asks."""
+
+    turn: int
+    what: What
+    by: str
+    at: datetime
+    number: int | None
+    mine: bool
+
+    @classmethod
+    def of(cls, one: Act, who: str) -> ActShown:
+        """Return it as somebody is told of it."""
+        return cls(turn=one.turn, what=one.what, by=one.by, at=one.at, number=one.number, mine=one.by_id == who)
+
+
 class ImportDetail(Import):
     """An import with all that a check found. `files_here`: what came is not erased yet."""
 
@@ -243,6 +260,7 @@ class ImportDetail(Import):
     findings: list[FindingShown]
     persons: list[ImportedPerson]
     papers: list[PaperShown]
+    acts: list[ActShown] = []
 
 
 _PLAIN = (

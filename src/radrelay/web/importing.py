@@ -19,6 +19,7 @@ from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.errors import RadrelayError
 from radrelay.importer import cases
+from radrelay.importer.acts import acts_of
 from radrelay.importer.brought import consent_of, consents_of
 from radrelay.importer.checking import open_parcel
 from radrelay.importer.connectors.guided import after, guided_by
@@ -27,7 +28,13 @@ from radrelay.importer.differences import summed
 from radrelay.importer.endings import files_ends
 from radrelay.importer.errors import InMaintenance, PersonNeeded, PortalTrouble
 from radrelay.importer.filing import front_of, sources_text
-from radrelay.importer.import_errors import ForwardElsewhere, ImportUndecided, ImportUnknown, OrderUnknown
+from radrelay.importer.import_errors import (
+    ForwardElsewhere,
+    ImportChosenOtherwise,
+    ImportUndecided,
+    ImportUnknown,
+    OrderUnknown,
+)
 from radrelay.importer.local_values import tidied_order, written
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.names_gone import nameless
@@ -38,7 +45,17 @@ from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ArchiveRefused, SourceUnknown
 from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
 from radrelay.routing.destinations import get_destination
-from radrelay.web.import_shapes import Import, ImportDetail, OrderChosen, PatientChosen, detail, order_shown, shown
+from radrelay.web.import_shapes import (
+    ActShown,
+    Import,
+    ImportDetail,
+    OrderChosen,
+    PatientChosen,
+    detail,
+    order_shown,
+    shown,
+)
+from radrelay.web.import_wishes import Under
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
@@ -175,7 +192,9 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
             people = [(one, standing_of(row, one, objects, known, named)) for one in cases.people_of(session, case_id)]
         here = _seen(services, session, principal, {one.study_uid for one in objects})
         files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
-        return detail(row, people, objects, papers, here, files_end, consent_of(session, case_id))
+        found = detail(row, people, objects, papers, here, files_end, consent_of(session, case_id))
+    found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
+    return found
 
 
 def _papers(case_id: uuid.UUID) -> sa.Select[ImportPaper]:
@@ -266,10 +285,22 @@ def known_elsewhere(
     return services.importing.elsewhere(principal.organisation_id, patient.patient_id)
 
 
-def whom_chosen(services: WebServices, case_id: uuid.UUID, number: int) -> tuple[str, str, str] | None:
+def chosen_in(session: Session, case_id: uuid.UUID, number: int) -> LocalPatient | None:
+    """Return who somebody is here; none before that is chosen."""
+    return chosen_of(_person(session, case_id, number))
+
+
+def require_chosen(session: Session, case_id: uuid.UUID, number: int, seen: Under | None) -> None:
+    """Raise `ImportChosenOtherwise` where another is chosen than who asks sees; the import is locked."""
+    chosen = chosen_in(session, case_id, number)
+    key = (chosen.issuer, chosen.patient_id) if chosen is not None else None
+    if key != ((seen.issuer, seen.patient_id) if seen is not None else None):
+        raise ImportChosenOtherwise
+
+
+def whom_chosen(session: Session, case_id: uuid.UUID, number: int) -> tuple[str, str, str] | None:
     """Return who somebody is here, as the audit names people; none before that is chosen."""
-    with services.database.read() as session:
-        patient = chosen_of(_person(session, case_id, number))
+    patient = chosen_in(session, case_id, number)
     return (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
 
 

@@ -2370,6 +2370,7 @@ def importer_tables() -> None:
         sa.Column("ends_at", Instant(), nullable=False),
         sa.Column("names_end_at", Instant(), nullable=True),
         sa.Column("late", sa.Text(), nullable=False),
+        sa.Column("acts", sa.Text(), nullable=False),
         sa.Column("refused", sa.Text(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

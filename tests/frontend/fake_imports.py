@@ -50,7 +50,7 @@ def candidate(person: Row, fit: str, *, proposed: bool = False, born: str = "197
     ]  # fmt: skip
     return {
         "person": {**person, "birth_date": f"{born[:4]}-{born[4:6]}-{born[6:]}"}, "origins": ["archive", "worklist"],
-        "rows": rows, "fit": fit, "at_odds": False, "proposed": proposed,
+        "rows": rows, "fit": fit, "at_odds": False, "proposed": proposed, "twin": False, "studies": None,
     }  # fmt: skip
 
 

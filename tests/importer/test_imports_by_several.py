@@ -79,11 +79,8 @@ def test_what_a_colleague_chose_and_did_is_told_by_name(house: ImportHouse, webe
 
 def test_nobody_overwrites_or_ticks_what_they_no_longer_see(house: ImportHouse, weber: Login, case_id: str) -> None:
     seen = house.choose(case_id, JOERG)
-    ticked = {
-        "number": 0,
-        "keys": [key_of(seen, "birth-date-not-entered")],
-        "under": {"patient_id": "4711", "issuer": "KH"},
-    }
+    keys, under = [key_of(seen, "birth-date-not-entered")], {"patient_id": "4711", "issuer": "KH"}
+    ticked = {"number": 0, "keys": keys, "under": under}
     chosen_by(weber, case_id, JOERGEN)
     refused = house.post(f"/{case_id}/confirmations", ticked, expect=409)
     assert refused["code"] == "import-chosen-otherwise"

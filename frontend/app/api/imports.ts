@@ -121,6 +121,17 @@ export interface Candidate {
   fit: 'fits' | 'perhaps' | 'not';
   at_odds: boolean;
   proposed: boolean;
+  /** Another one has the same name, birth date and sex. */
+  twin: boolean;
+  /** The newest here that the reader may see; none where it was not looked for, for nobody else may be meant. */
+  studies: StudyHere[] | null;
+}
+
+export interface StudyHere {
+  study_id: string;
+  study_date: string | null;
+  modalities: string[];
+  description: string;
 }
 
 export interface ImportedStudy {

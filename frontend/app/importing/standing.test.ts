@@ -47,7 +47,7 @@ it('comes to a stop before all else, and to ready only once nothing is missing',
 });
 
 it('shows the proposed candidate first, and what waits for a person before the rest', () => {
-  const one = (id: string, proposed: boolean): Candidate => ({ person: { ...patient, patient_id: id, birth_date: null }, origins: [], rows: [], fit: 'fits', at_odds: false, proposed });
+  const one = (id: string, proposed: boolean): Candidate => ({ person: { ...patient, patient_id: id, birth_date: null }, origins: [], rows: [], fit: 'fits', at_odds: false, proposed, twin: false, studies: null });
   expect(inOrder([one('1', false), one('2', true)]).map((c) => c.person.patient_id)).toEqual(['2', '1']);
   const made = (id: string, state: string): Import => ({ id, state }) as Import;
   const { waiting, others } = parted([made('a', 'filed'), made('b', 'open'), made('c', 'fetching'), made('d', 'failed')], 0);

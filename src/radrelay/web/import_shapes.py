@@ -13,36 +13,17 @@ from pydantic import BaseModel, ConfigDict
 
 from radrelay.importer import cases
 from radrelay.importer.acts import Act, What
-from radrelay.importer.arrived import Person
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
 from radrelay.importer.findings import NOTHING_CAME, Finding
-from radrelay.importer.matching import Compared
 from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.written_down import chosen_of, findings_of, order_of
+from radrelay.web.import_candidates import CandidateShown, PatientKey, PersonShown, StudyHere, candidates_shown
 from radrelay.web.problems import Trouble
 
 MAY_BE_FILED = "open"
-
-
-class PersonShown(BaseModel):
-    """Whom something names; what it does not say is empty. The name as DICOM has it."""
-
-    name: str
-    patient_id: str
-    issuer: str
-    birth_date: date | None
-    sex: str
-
-    @classmethod
-    def of(cls, person: Person) -> PersonShown:
-        """Return somebody as they are shown."""
-        return cls(
-            name=person.name, patient_id=person.patient_id, issuer=person.issuer, birth_date=person.birth_date,
-            sex=person.sex,
-        )  # fmt: skip
 
 
 class QuestionShown(BaseModel):
@@ -64,28 +45,6 @@ class FindingShown(BaseModel):
     study_uid: str
     confirmed_by: str = ""
     confirmed_at: datetime | None = None
-
-
-class RowShown(BaseModel):
-    """One attribute side by side."""
-
-    field: str
-    parcel: str
-    entered: str
-    local: str
-    verdict: str
-    reason: str
-
-
-class CandidateShown(BaseModel):
-    """A local patient beside somebody in the parcel. `orders` may receive the import."""
-
-    person: PersonShown
-    origins: list[str]
-    rows: list[RowShown]
-    fit: str
-    at_odds: bool
-    proposed: bool
 
 
 class StudyShown(BaseModel):
@@ -308,10 +267,13 @@ def _nothing_came(row: ImportCase) -> str:
 def detail(
     row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
     papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
-    consent: ImportConsent | None = None,
+    consent: ImportConsent | None = None, apart: Mapping[PatientKey, list[StudyHere]] | None = None,
 ) -> ImportDetail:  # fmt: skip
-    """Return an import with how it stands; `here` are the ids of the studies that the caller may see."""
-    persons = [_person(one, standing, objects, papers, here) for one, standing in people]
+    """Return an import with how it stands; `here` are the ids of the studies that the caller may see.
+
+    `apart` are studies that tell patients apart who may be meant.
+    """
+    persons = [_person(one, standing, objects, papers, here, apart or {}) for one, standing in people]
     done = json.loads(row.confirmed)
     return ImportDetail(
         **shown(row, [one for one, _ in people], files_end, consent),
@@ -324,10 +286,9 @@ def detail(
 
 def _person(
     row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Sequence[ImportPaper],
-    here: Mapping[str, uuid.UUID],
+    here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
 ) -> ImportedPerson:  # fmt: skip
     done = json.loads(row.confirmed)
-    proposed = standing.matched.proposed
     mine = [one for one in objects if one.person_number == row.number]
     return ImportedPerson(
         number=row.number,
@@ -335,7 +296,7 @@ def _person(
         person=PersonShown.of(standing.arrived.person),
         studies=[_study(one, mine, standing, here) for one in standing.arrived.studies],
         findings=[_finding(one, done) for one in standing.findings],
-        candidates=[_candidate(one, proposed=one is proposed) for one in standing.matched.compared],
+        candidates=candidates_shown(standing.matched.compared, standing.matched.proposed, apart),
         chosen=_chosen(chosen_of(row)),
         order=_order(order_of(row)),
         papers=[_paper(one) for one in papers if one.person_number == row.number],
@@ -370,20 +331,6 @@ def _finding(one: Finding, done: Mapping[str, Mapping[str, str]]) -> FindingShow
         key=key, level=one.level, code=one.code, facts=dict(one.facts), study_uid=one.study_uid,
         confirmed_by=confirmed.get("by", ""),
         confirmed_at=datetime.fromisoformat(confirmed["at"]) if confirmed else None,
-    )  # fmt: skip
-
-
-def _candidate(one: Compared, *, proposed: bool) -> CandidateShown:
-    rows = [
-        RowShown(
-            field=row.field, parcel=row.parcel, entered=row.entered, local=row.local, verdict=row.verdict,
-            reason=row.reason,
-        )
-        for row in one.rows
-    ]  # fmt: skip
-    return CandidateShown(
-        person=PersonShown.of(one.person), origins=list(one.origins), rows=rows, fit=one.fit, at_odds=one.at_odds,
-        proposed=proposed,
     )  # fmt: skip
 
 

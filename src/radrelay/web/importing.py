@@ -45,6 +45,7 @@ from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ArchiveRefused, SourceUnknown
 from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
 from radrelay.routing.destinations import get_destination
+from radrelay.web.import_candidates import studies_apart
 from radrelay.web.import_shapes import (
     ActShown,
     Import,
@@ -192,7 +193,9 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
             people = [(one, standing_of(row, one, objects, known, named)) for one in cases.people_of(session, case_id)]
         here = _seen(services, session, principal, {one.study_uid for one in objects})
         files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
-        found = detail(row, people, objects, papers, here, files_end, consent_of(session, case_id))
+        undecided = [standing.matched.compared for one, standing in people if one.state == "open"]
+        apart = studies_apart(services, session, principal, undecided)
+        found = detail(row, people, objects, papers, here, files_end, consent_of(session, case_id), apart)
     found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
     return found
 

@@ -26,7 +26,7 @@ from radrelay.importer.waiting import today_at
 from radrelay.intake.envelope import Origin
 from radrelay.intake.files import FileLander, LandedFile
 from radrelay.settings.zones import zone_of
-from radrelay.web import importing, trail
+from radrelay.web import import_candidates, importing, trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.import_shapes import Import, ImportDetail, Imports
 from radrelay.web.import_wishes import (
@@ -112,7 +112,10 @@ def begin_import(request: Request, services: Services, principal: Authenticated,
 
 @router.get("/{case_id}")
 def show_import(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> ImportDetail:
-    """Show an import with all that a check found."""
+    """Show an import with all that a check found; who may be meant as far as it is known here by now."""
+    with services.database.read() as session:
+        reached_case(services, session, principal, case_id)
+    import_candidates.ask_anew(services, principal.organisation_id, case_id)
     found = _detail(services, principal, case_id)
     if found.persons:
         record = trail.event(request, principal, "import.view", ("import", case_id))

@@ -221,10 +221,16 @@ def check_import(request: Request, services: Services, principal: Authenticated,
 
 @router.post("/{case_id}/by-hand", status_code=202)
 def fetch_by_hand(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> Import:
-    """Fetch by hand what is not to be had by itself: files follow to the same import."""
+    """Fetch by hand what is not to be had by itself, or where nothing came: files follow to the same import."""
+    now = services.clock.now()
     with services.database.write() as session:
-        reached_case(services, session, principal, case_id)
-        row = beginning.by_hand(session, principal.organisation_id, case_id, services.clock.now())
+        lock_archive(session)
+        row = reached_case(services, session, principal, case_id)
+        if row.state == cases.OPEN:
+            row = beginning.bring_others(session, principal.organisation_id, case_id, now)
+            _note(services, row, principal, "bring-others")
+        else:
+            row = beginning.by_hand(session, principal.organisation_id, case_id, now)
         _write(session, request, principal, "import.by-hand", row, {"host": row.host or None})
         return importing.listed(session, [row])[0]
 

@@ -31,6 +31,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImportHouse]:
         ("half.zip", zipped(IMAGES)[:100], "archive-refused"),
         ("images.7z", b"7z\xbc\xaf\x27\x1c" + NOISE, "other-archive"),
     ],
+    ids=["noise.dcm", "noise.zip", "letter.zip", "letter.dcm", "half.zip", "images.7z"],
 )
 def test_a_file_of_which_nothing_can_be_read_is_named_with_why(
     house: ImportHouse, name: str, content: bytes, why: str
@@ -39,7 +40,7 @@ def test_a_file_of_which_nothing_can_be_read_is_named_with_why(
     found = house.turn(case_id)
     assert (codes(found, "stop"), found["nothing_came"]) == (["parcel-empty"], "parcel-empty")
     told = [one["facts"] for one in found["findings"] if one["code"] == "unreadable"]
-    assert [(one["names"], one["why"]) for one in told] == [(name, why)]
+    assert (name, why) in [(one["names"], one["why"]) for one in told]
     house.delete(case_id)
 
 

@@ -4,7 +4,7 @@ import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { cameText, nextTryText } from './saying';
-import { distinct, inOrder, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -72,6 +72,12 @@ it('says in one line what came, and nothing once that names nobody any more', ()
   expect(cameText({ came, objects: 411 })).toMatch(/^.*2026.* · CT, SR · CT Thorax · \+ 2 more studies · 411 images$/);
   expect(cameText({ came: { studies: 1, study_date: null, modalities: [], description: '' }, objects: 1 })).toBe('Study without a description · 1 image');
   expect(cameText({ came: null, objects: 411 })).toBe('');
+});
+
+it('tells what weighs most first, and a disc’s own texts last', () => {
+  const found = ['not-taken-over', 'unreadable', 'several-people', 'accession-taken', 'study-missing', 'nobody-here'].map((code) => finding('look', code));
+  expect(byWeight(found).map(({ code }) => code)).toEqual(['several-people', 'nobody-here', 'unreadable', 'study-missing', 'not-taken-over', 'accession-taken']);
+  expect([finding('stop', 'list-empty'), finding('look', 'unreadable'), finding('look', 'not-taken-over'), finding('passed', 'viewer-files')].map(isWeighty)).toEqual([true, true, false, false]);
 });
 
 it('asks in the language of the reader, and tells how far it is where that is known', () => {

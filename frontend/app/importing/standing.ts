@@ -80,6 +80,22 @@ export const stopsOf = (found: readonly ImportFinding[]): ImportFinding[] => fou
 export const looksOf = (found: readonly ImportFinding[]): ImportFinding[] => found.filter(({ level }) => level === 'look');
 export const openOf = (found: readonly ImportFinding[]): ImportFinding[] => looksOf(found).filter(({ confirmed_at: at }) => at === null);
 
+/** Whose it is weighs most, then whether all of it came and can be read; what a disc brings beside its images least. */
+const HEAVY = new Set([
+  'several-people', 'perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
+  'several-fit', 'nobody-here', 'name-other', 'name-compatible', 'names-differ', 'name-unsaid', 'sex-compatible', 'birth-date-not-entered', 'birth-date-unsaid',
+  'told-differently-here', 'no-id-here', 'not-asked',
+]);
+const LIGHT = new Set(['not-taken-over', 'papers-of-nobody', 'texts-guessed', 'accession-taken']);
+
+const weightOf = ({ code }: ImportFinding): number => (HEAVY.has(code) ? 0 : LIGHT.has(code) ? 2 : 1);
+
+/** What weighs most first, else in the order in which it was found. */
+export const byWeight = (found: readonly ImportFinding[]): ImportFinding[] => [...found].sort((one, other) => weightOf(one) - weightOf(other));
+
+/** Something stops it, or is to be looked at before all else. */
+export const isWeighty = (one: ImportFinding): boolean => one.level === 'stop' || (one.level === 'look' && weightOf(one) < 2);
+
 export interface Missing {
   what: 'stopped' | 'patient' | 'looks';
   n: number;

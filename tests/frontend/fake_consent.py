@@ -97,6 +97,18 @@ def _transfer(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _given(*, withdrawn: bool = False) -> dict[str, Any]:
+    """Return a consent that was given on the patients' page."""
+    erased = {"at": ago(hours=2), "files": 2, "bytes": 80_000_000, "destroyed_at": ago(hours=1)}
+    return {
+        "id": f"given-{withdrawn}", "text_version": 3, "text_sha256": "ab" * 32, "language": "de",
+        "given_at": ago(hours=5), "withdrawn_at": ago(hours=2) if withdrawn else None, "kept": not withdrawn,
+        "erased": erased if withdrawn else None, "decision": "kept" if withdrawn else "",
+        "decided_by": "Dr. Weber" if withdrawn else "", "decided_at": ago(hours=1) if withdrawn else None,
+        "decided_why": "it was reported on" if withdrawn else "",
+    }  # fmt: skip
+
+
 async def transfers(request: Request) -> Response:
     if request.method == "POST":
         request.app.state.world.office.calls.append(("POST /api/privacy/transfers", await request.json()))
@@ -110,7 +122,7 @@ async def transfers(request: Request) -> Response:
         withdrawn_by="Dora Dau", withdrawn_how="Brief vom 24.11.", proof=proof,
     )  # fmt: skip
     over["studies"] = [one | {"state": state} for one, state in zip(over["studies"], ("gone", "held"), strict=True)]
-    return JSONResponse({"transfers": [_transfer(), over]})
+    return JSONResponse({"transfers": [_transfer(), over], "by_patients": [_given(), _given(withdrawn=True)]})
 
 
 async def find(request: Request) -> Response:

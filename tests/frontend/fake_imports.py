@@ -50,7 +50,7 @@ def candidate(person: Row, fit: str, *, proposed: bool = False, born: str = "197
     ]  # fmt: skip
     return {
         "person": {**person, "birth_date": f"{born[:4]}-{born[4:6]}-{born[6:]}"}, "origins": ["archive", "worklist"],
-        "rows": rows, "fit": fit, "at_odds": False, "proposed": proposed,
+        "rows": rows, "fit": fit, "at_odds": False, "proposed": proposed, "twin": False, "studies": None,
     }  # fmt: skip
 
 
@@ -77,12 +77,13 @@ def case(number: int, state: str, persons: list[Row] | None = None, **more: Any)
         "host": "portal.klinik-nord.example", "birth_date": "1978-12-24", "questions": [], "asks_until": None,
         "waits_turn": False,
         "bytes_received": 0,
-        "bytes_expected": None, "objects": 0, "error": None, "asked_kind": "account", "asked_by": "weber",
+        "bytes_expected": None, "objects": 0, "came": None, "nothing_came": "",
+        "error": None, "asked_kind": "account", "asked_by": "weber",
         "basis": "treatment", "created_at": ago(minutes=7 * number), "changed_at": ago(minutes=number),
         "checked_at": None, "finished_at": None, "link_ends_at": None, "ends_at": ago(days=-7),
         "ending": {"at": ago(days=-7), "what": "import"} if state in ("fetching", "asking", "open", "failed") else None,
         "files_here": True, "announced": None, "people": [one["person"] for one in persons], "filed_under": [],
-        "findings": [], "persons": persons, "papers": [], "consent": None, **more,
+        "findings": [], "persons": persons, "papers": [], "consent": None, "acts": [], **more,
     }  # fmt: skip
 
 
@@ -104,7 +105,8 @@ def fitting(number: int) -> Row:
         finding("passed", "complete", by="list", arrived=411, promised=411),
         finding("look", "unreadable", files=2, names="IMG0031; IMG0032", reason="cut off"),
     ]
-    return case(number, "open", [who], findings=told, objects=411)
+    came = {"studies": 2, "study_date": "2026-03-01", "modalities": ["CT"], "description": "CT Thorax mit KM"}
+    return case(number, "open", [who], findings=told, objects=411, came=came)
 
 
 def stopped(number: int) -> Row:

@@ -132,11 +132,13 @@ REPORTS = {
     "Befund.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "Befund.xml": CDA,
     "Befund.html": b"<html>Befund</html>", "Befund.txt": "Befund".encode("utf-16"),
     "Befund16.xml": CDA.decode().encode("utf-16"), "Befund.mp4": b"\0\0\0\x18ftypisom",
-    "Befund.bmp": b"BM" + b"\x10\0" * 200, "Befund": b"some unknown bytes\0\1\2", "Liste.csv": b"a;b",
+    "Befund.bmp": b"BM" + b"\x10\0" * 200, "Readme Befund.html": b"<html>", "Info.txt": b"words",
+    "Befund": b"some unknown bytes\0\1\2", "Liste.csv": b"a;b",
 }  # fmt: skip
 VIEWER = {
     "autorun.inf": b"[autorun]", "start.exe": b"MZ", "INDEX.HTM": b"<html>", "README.TXT": b"words", "Thumbs.db": b"x",
     "VIEWER/bin/view.dll": b"MZ", "VIEWER/help/page.html": b"<html>", "VIEWER/lang/de.xml": b"<?xml?><a/>",
+    "readme_de.txt": b"words", "README.1ST": b"words", "start.html": b"<html>", "help/page.html": b"<html>",
     "VIEWER/logo.gif": b"GIF89a", "settings.ini": b"[a]", "IHE_PDI/report.htm": b"<html>",
 }  # fmt: skip
 

@@ -183,8 +183,10 @@ def test_broken_and_hostile_files_are_told_and_cost_no_neighbour(house: ImportHo
     found = house.turn(case_id)
     (person,) = found["persons"]
     assert person["studies"][0]["objects"] == 2
-    (unreadable,) = [one for one in found["findings"] if one["code"] == "unreadable"]
-    assert unreadable["facts"]["files"] == 2
+    unreadable = [one["facts"] for one in found["findings"] if one["code"] == "unreadable"]
+    assert [(one["files"], one["why"], one["names"]) for one in unreadable] == [
+        (1, "malformed", "a.zip/b"), (1, "ratio-limit", "a.zip/Nullen.dcm"),
+    ]  # fmt: skip
     house.delete(case_id)
 
 

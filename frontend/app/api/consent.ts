@@ -80,10 +80,29 @@ export interface Transfer extends Omit<NewTransfer, 'studies' | 'given_at'> {
   proof: ErasureProof | null;
 }
 
+/** A consent that was given on the patients' page, for an import; it names nobody. */
+export interface GivenByPatient {
+  id: string;
+  text_version: number;
+  text_sha256: string;
+  language: string;
+  given_at: string;
+  withdrawn_at: string | null;
+  /** Something of the import is here still. */
+  kept: boolean;
+  /** What the withdrawal has erased. */
+  erased: { at: string; files: number; bytes: number; destroyed_at: string | null } | null;
+  /** What staff did with what had been filed by then. */
+  decision: '' | 'deleted' | 'kept' | 'ended';
+  decided_by: string;
+  decided_at: string | null;
+  decided_why: string;
+}
+
 const PATH = '/api/privacy/transfers';
 
 export const transfers = {
-  list: () => get<{ transfers: Transfer[] }>(PATH).then((answer) => answer.transfers),
+  register: () => get<{ transfers: Transfer[]; by_patients: GivenByPatient[] }>(PATH),
   find: (patient_id: string) => post<{ found: Brought[] }>(`${PATH}/find`, { patient_id }).then((answer) => answer.found),
   enter: (row: NewTransfer) => post<Transfer>(PATH, row),
   withdraw: (id: string, how: string, revision: number) => post<Transfer>(`${PATH}/${encodeURIComponent(id)}/withdrawal`, { how, revision }),

@@ -27,6 +27,14 @@ export interface Question {
   texts: Readonly<Record<string, string>>;
 }
 
+/** Which studies came: how many, and what the newest says. */
+export interface Came {
+  studies: number;
+  study_date: string | null;
+  modalities: string[];
+  description: string;
+}
+
 /** When an import's time is up, and what ends then: its link, the files that came, all of it. */
 export interface Ending {
   at: string;
@@ -50,6 +58,10 @@ export interface Import {
   bytes_received: number;
   bytes_expected: number | null;
   objects: number;
+  /** None before it was looked at, where nothing came, and once it names nobody any more. */
+  came: Came | null;
+  /** Why nothing of it can be filed: the code of what stops all of it. */
+  nothing_came: '' | 'list-empty' | 'parcel-empty' | 'papers-alone';
   error: Trouble | null;
   asked_kind: 'account' | 'token' | 'patient';
   asked_by: string;
@@ -109,6 +121,17 @@ export interface Candidate {
   fit: 'fits' | 'perhaps' | 'not';
   at_odds: boolean;
   proposed: boolean;
+  /** Another one has the same name, birth date and sex. */
+  twin: boolean;
+  /** The newest here that the reader may see; none where it was not looked for, for nobody else may be meant. */
+  studies: StudyHere[] | null;
+}
+
+export interface StudyHere {
+  study_id: string;
+  study_date: string | null;
+  modalities: string[];
+  description: string;
 }
 
 export interface ImportedStudy {
@@ -169,6 +192,16 @@ export interface ImportedPerson {
   stopped: boolean;
 }
 
+/** What somebody did of late with an import: `turn` counts on, `number` is whom in the parcel it is about; `mine`: it was the reader. */
+export interface Act {
+  turn: number;
+  what: 'choose' | 'choose-none' | 'order' | 'file' | 'take-back' | 'give-up' | 'check' | 'birth-date' | 'bring-others';
+  by: string;
+  at: string;
+  number: number | null;
+  mine: boolean;
+}
+
 export interface ImportDetail extends Import {
   /** What came is not erased yet. */
   files_here: boolean;
@@ -177,6 +210,7 @@ export interface ImportDetail extends Import {
   findings: ImportFinding[];
   persons: ImportedPerson[];
   papers: Paper[];
+  acts: Act[];
 }
 
 export interface Difference {
@@ -216,6 +250,7 @@ export interface TakenBack extends ImportDetail {
 }
 
 const at = (id: string): string => `/api/imports/${part(id)}`;
+const under = (shown: PatientChosen | null): Pick<PatientChosen, 'patient_id' | 'issuer'> | null => shown && { patient_id: shown.patient_id, issuer: shown.issuer };
 const of = (id: string, number: number): string => `${at(id)}/people/${number}`;
 
 export const imports = {
@@ -232,13 +267,15 @@ export const imports = {
   correct: (id: string, birth_date: string | null) => put<ImportDetail>(`${at(id)}/birth-date`, { birth_date }),
   check: (id: string) => post<Import>(`${at(id)}/check`),
   retry: (id: string) => post<Import>(`${at(id)}/retry`),
-  choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null = null) =>
-    put<ImportDetail>(`${of(id, number)}/patient`, { patient, order }),
-  confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean) => post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen }),
+  /** `shown` is whom the page shows as chosen till now. */
+  choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null, shown: PatientChosen | null) =>
+    put<ImportDetail>(`${of(id, number)}/patient`, { patient, order, instead_of: under(shown) }),
+  confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean, shown: PatientChosen | null = null) =>
+    post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen, under: under(shown) }),
   differences: (id: string, number: number) => get<Differences>(`${of(id, number)}/differences`),
   /** `under` is whom the page shows as chosen: a colleague may have chosen somebody else meanwhile. */
-  file: (id: string, number: number, destination_id: string | null, under: PatientChosen) =>
-    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: { patient_id: under.patient_id, issuer: under.issuer } }),
+  file: (id: string, number: number, destination_id: string | null, shown: PatientChosen) =>
+    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: under(shown) }),
   orders: (id: string, number: number) => get<{ orders: OrderChosen[] }>(`${of(id, number)}/orders`).then((answer) => answer.orders),
   sendOn: (id: string, number: number, destination_id: string) => post<ImportDetail>(`${of(id, number)}/send-on`, { destination_id }),
   takeBack: (id: string, number: number, for_good: boolean) => post<TakenBack>(`${of(id, number)}/take-back`, { for_good }),

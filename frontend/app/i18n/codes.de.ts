@@ -11,6 +11,7 @@ const de: Record<keyof typeof en, string> = {
   'finding.system-file': 'Eine Datei des Betriebssystems, nicht der Studie.',
   'finding.web-page': 'Webseiten, Skripte und Formatvorlagen werden nicht behalten.',
   'finding.not-dicom': 'Heißt wie eine DICOM-Datei, ist aber keine.',
+  'finding.no-archive': 'Heißt ZIP, ist aber keines.',
   'finding.unknown-kind': 'Weder DICOM noch eine Dateiart, die behalten wird.',
   'finding.other-archive': 'Diese Art Archiv wird hier nicht geöffnet; bitte auspacken oder als ZIP senden.',
   'finding.unsafe-name': 'Ihr Name führte aus dem Archiv hinaus; sie wurde unter einem sicheren behalten.',

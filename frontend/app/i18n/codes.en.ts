@@ -9,6 +9,7 @@ export default {
   'finding.system-file': 'A file of the sender’s operating system, not of the study.',
   'finding.web-page': 'Web pages, scripts and style sheets are not kept.',
   'finding.not-dicom': 'Named like a DICOM file, but it is none.',
+  'finding.no-archive': 'It is called a ZIP, but is none.',
   'finding.unknown-kind': 'Neither DICOM nor a kind of file that is kept.',
   'finding.other-archive': 'This kind of archive is not opened here; unpack it or send a ZIP.',
   'finding.unsafe-name': 'Its name led out of the archive; it was kept under a safe one.',

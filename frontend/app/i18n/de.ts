@@ -283,6 +283,7 @@ const de: Rest = {
 
   'import.lead': 'Ordner, CDs, ZIPs und einzelne Dateien; alles, was darin DICOM ist, wird gefunden.',
   'import.drop': 'Ordner, ZIP oder Dateien hierher ziehen',
+  'import.choose': 'Dateien oder einen Ordner auswählen',
   'import.dropHere': 'Zum Importieren loslassen',
   'import.dropWhat': 'DICOM, ZIP und Mitgeliefertes: PDF, Bilder, Videos, Dokumente',
   'import.files': 'Dateien wählen',

@@ -282,6 +282,7 @@ const en = {
 
   'import.lead': 'Folders, CDs, ZIPs and single files; whatever is DICOM in them is found.',
   'import.drop': 'Drop a folder, a ZIP or files here',
+  'import.choose': 'Choose files or a folder',
   'import.dropHere': 'Drop to import',
   'import.dropWhat': 'DICOM, ZIP, and what came along: PDF, pictures, videos, documents',
   'import.files': 'Choose files',

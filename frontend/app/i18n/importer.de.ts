@@ -56,6 +56,7 @@ export default {
   'problem.import-being-filed': 'Die Bilder werden gerade abgelegt. Ist das zu Ende, lässt sich der Import aufgeben oder das Abgelegte zurücknehmen.',
   'problem.import-held':
     'Inzwischen wurde eine Sicherung zurückgespielt; sehen Sie nach, ob dies schon abgelegt ist, bevor es weitergeht.',
+  'problem.import-all-empty': '{count|Datei ist|Dateien sind} leer und nicht lesbar: {names}. Laden Sie andere hoch, oder geben Sie den Import auf.',
   'problem.import-nothing-brought': 'Es kam noch keine Datei. Laden Sie Dateien hoch, oder geben Sie den Import auf.',
   'problem.import-not-sent-on': 'Es ist hier abgelegt, aber nicht weitergesendet: Das Ziel ist fort oder nimmt es nicht mehr an. Senden Sie es noch einmal weiter, an dasselbe oder ein anderes Ziel.',
   'problem.import-nothing-to-send-on': 'Von dem, was abgelegt war, ist nichts mehr hier.',

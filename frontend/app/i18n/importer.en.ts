@@ -46,6 +46,7 @@ export default {
   'problem.import-broken': 'The import broke off several times and is not tried again by itself.',
   'problem.import-being-filed': 'The images are just being filed. Once that has ended, this import can be given up, or what was filed taken back.',
   'problem.import-held': 'A backup was restored meanwhile; look whether this has been filed before you have it go on.',
+  'problem.import-all-empty': '{count|file holds|files hold} nothing and cannot be read: {names}. Bring other files, or give the import up.',
   'problem.import-nothing-brought': 'No file has come yet. Bring some, or give the import up.',
   'problem.import-not-sent-on': 'It is filed here, but was not sent on: the destination is gone, or takes it no more. Send it on again, to the same one or another.',
   'problem.import-nothing-to-send-on': 'Nothing of what was filed is here any more.',

@@ -1,10 +1,21 @@
 /** Files of an import on their way: they go to the import, and what becomes of them is told on its page. */
 
 import { imports } from '../api/imports';
-import type { Picked } from '../upload/entries';
+import type { Picked, PickedFile } from '../upload/entries';
 import { startUpload } from '../upload/upload.svelte';
+import { named } from './empty';
 
 /** Brings files to an import that has begun. */
 export function bring(picked: Picked, id: string): void {
-  startUpload(picked, { create: () => Promise.resolve({ id }), announce: imports.announce, fileUrl: imports.fileUrl, done: imports.done, read: null });
+  const empty: string[] = [];
+  const files = noted(picked.files, ({ path, file }) => file.size === 0 && empty.push(path));
+  const done = (to: string, lacking: readonly string[]): Promise<unknown> => imports.done(to, lacking).catch((cause: unknown) => Promise.reject(named(cause, empty)));
+  startUpload({ ...picked, files }, { create: () => Promise.resolve({ id }), announce: imports.announce, fileUrl: imports.fileUrl, done, read: null });
+}
+
+async function* noted(files: AsyncIterable<PickedFile>, note: (one: PickedFile) => void): AsyncGenerator<PickedFile> {
+  for await (const one of files) {
+    note(one);
+    yield one;
+  }
 }

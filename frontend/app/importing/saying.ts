@@ -17,8 +17,11 @@ export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, n
   return typeof at === 'string' && Date.parse(at) > now ? t('imports.nextTry', { when: formatRelative(at, now) }) : t('imports.triedAgain');
 }
 
+/** Why a file cannot be read is said with the words of plain imports. */
+const WHY = 'finding';
+
 /** Facts that are codes themselves, and where their words are. */
-const CODED: Readonly<Record<string, string>> = { by: 'imports.by', reason: 'imports.reason', field: 'imports.field', origins: 'imports.origin', places: 'imports.origin' };
+const CODED: Readonly<Record<string, string>> = { by: 'imports.by', reason: 'imports.reason', field: 'imports.field', origins: 'imports.origin', places: 'imports.origin', why: WHY };
 
 const listed = (prefix: string, codes: string): string => codes.split(', ').map((code) => tCode(prefix, code, code)).join(', ');
 
@@ -39,8 +42,14 @@ export function whoText(person: PersonNamed | PatientChosen): string {
   ].filter(Boolean).join(', ');
 }
 
-export function studyText(study: ImportedStudy): string {
+export function studyText(study: Pick<ImportedStudy, 'study_date' | 'modalities' | 'description'>): string {
   return [study.study_date ? formatDate(study.study_date) : '', study.modalities.join(', '), study.description].filter(Boolean).join(' · ') || t('imports.studyUnnamed');
+}
+
+/** What came, for a line in a list: the newest study, how many more, how many images; empty where nothing is told. */
+export function cameText({ came, objects }: Pick<Import, 'came' | 'objects'>): string {
+  if (!came) return '';
+  return [studyText(came), came.studies > 1 && t('imports.moreStudies', { n: came.studies - 1 }), t('imports.images', { n: objects })].filter(Boolean).join(' · ');
 }
 
 function values({ facts }: ImportFinding): Record<string, string | number> {

@@ -3,8 +3,8 @@ import type { Candidate, Import, ImportedPerson, ImportFinding, Portal } from '.
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
-import { nextTryText } from './saying';
-import { distinct, inOrder, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
+import { cameText, nextTryText } from './saying';
+import { byWeight, distinct, inOrder, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -47,12 +47,37 @@ it('comes to a stop before all else, and to ready only once nothing is missing',
 });
 
 it('shows the proposed candidate first, and what waits for a person before the rest', () => {
-  const one = (id: string, proposed: boolean): Candidate => ({ person: { ...patient, patient_id: id, birth_date: null }, origins: [], rows: [], fit: 'fits', at_odds: false, proposed });
+  const one = (id: string, proposed: boolean): Candidate => ({ person: { ...patient, patient_id: id, birth_date: null }, origins: [], rows: [], fit: 'fits', at_odds: false, proposed, twin: false, studies: null });
   expect(inOrder([one('1', false), one('2', true)]).map((c) => c.person.patient_id)).toEqual(['2', '1']);
   const made = (id: string, state: string): Import => ({ id, state }) as Import;
-  const { waiting, others } = parted([made('a', 'filed'), made('b', 'open'), made('c', 'fetching'), made('d', 'failed')]);
+  const { waiting, others } = parted([made('a', 'filed'), made('b', 'open'), made('c', 'fetching'), made('d', 'failed')], 0);
   expect([waiting.map(({ id }) => id), others.map(({ id }) => id)]).toEqual([['b', 'd'], ['a', 'c']]);
   expect(nextOpen([{ ...person, state: 'filed' }, { ...person, number: 1 }])?.number).toBe(1);
+});
+
+it('parts what leads no further from what a person can do something about', () => {
+  const failed = (code: string): Import => ({ id: code, state: 'failed', error: { code, detail: '', facts: {} } }) as unknown as Import;
+  const empty = { id: 'empty', state: 'open', nothing_came: 'parcel-empty' } as Import;
+  const link = { at: new Date(1000).toISOString(), what: 'link' };
+  const late = { id: 'late', state: 'asking', ending: link } as Import;
+  const all = [empty, failed('portal-link-expired'), failed('portal-broke-off'), failed('portal-not-allowed'), failed('portal-attempts-spent'), late];
+  const { waiting, dead } = parted(all, 2000);
+  expect(waiting.map(({ id }) => id)).toEqual(['portal-broke-off', 'portal-not-allowed']);
+  expect(dead.map(({ id }) => id)).toEqual(['empty', 'portal-link-expired', 'portal-attempts-spent', 'late']);
+  expect(parted([late], 500).waiting).toEqual([late]);
+});
+
+it('says in one line what came, and nothing once that names nobody any more', () => {
+  const came = { studies: 3, study_date: '2026-03-01', modalities: ['CT', 'SR'], description: 'CT Thorax' };
+  expect(cameText({ came, objects: 411 })).toMatch(/^.*2026.* · CT, SR · CT Thorax · \+ 2 more studies · 411 images$/);
+  expect(cameText({ came: { studies: 1, study_date: null, modalities: [], description: '' }, objects: 1 })).toBe('Study without a description · 1 image');
+  expect(cameText({ came: null, objects: 411 })).toBe('');
+});
+
+it('tells what weighs most first, and a disc’s own texts last', () => {
+  const found = ['not-taken-over', 'unreadable', 'several-people', 'accession-taken', 'study-missing', 'nobody-here'].map((code) => finding('look', code));
+  expect(byWeight(found).map(({ code }) => code)).toEqual(['several-people', 'nobody-here', 'unreadable', 'study-missing', 'not-taken-over', 'accession-taken']);
+  expect([finding('stop', 'list-empty'), finding('look', 'unreadable'), finding('look', 'not-taken-over'), finding('passed', 'viewer-files')].map(isWeighty)).toEqual([true, true, false, false]);
 });
 
 it('asks in the language of the reader, and tells how far it is where that is known', () => {

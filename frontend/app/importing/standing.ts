@@ -11,9 +11,20 @@ export const isWithdrawn = ({ state, consent }: Import): boolean => state === 'f
 
 export const waitsForSomebody = (one: Import): boolean => FOR_A_PERSON.has(one.state) || isWithdrawn(one);
 
-/** What waits for a person first; both parts in the order in which they came. */
-export function parted<One extends Import>(all: readonly One[]): { waiting: One[]; others: One[] } {
-  return { waiting: all.filter(waitsForSomebody), others: all.filter((one) => !waitsForSomebody(one)) };
+/** Nothing more comes of it from here: nothing came, or the link leads nowhere any more. It is put away. */
+export function isDeadEnd(one: Import, now: number): boolean {
+  if (one.nothing_came) return true;
+  if (one.state === 'failed') return ENDED.has(one.error?.code ?? '') || hasEndedLink(one, now);
+  return one.state === 'asking' && hasEndedLink(one, now);
+}
+
+const hasEndedLink = ({ ending }: Import, now: number): boolean => ending?.what === 'link' && Date.parse(ending.at) <= now;
+
+/** What a person can do something about first, then what leads no further; each part in the order in which it came. */
+export function parted<One extends Import>(all: readonly One[], now: number): { waiting: One[]; dead: One[]; others: One[] } {
+  const parts = { waiting: [] as One[], dead: [] as One[], others: [] as One[] };
+  for (const one of all) parts[isDeadEnd(one, now) ? 'dead' : waitsForSomebody(one) ? 'waiting' : 'others'].push(one);
+  return parts;
 }
 
 const HOUR_MS = 3_600_000;
@@ -69,6 +80,22 @@ export const stopsOf = (found: readonly ImportFinding[]): ImportFinding[] => fou
 export const looksOf = (found: readonly ImportFinding[]): ImportFinding[] => found.filter(({ level }) => level === 'look');
 export const openOf = (found: readonly ImportFinding[]): ImportFinding[] => looksOf(found).filter(({ confirmed_at: at }) => at === null);
 
+/** Whose it is weighs most, then whether all of it came and can be read; what a disc brings beside its images least. */
+const HEAVY = new Set([
+  'several-people', 'perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
+  'several-fit', 'nobody-here', 'name-other', 'name-compatible', 'names-differ', 'name-unsaid', 'sex-compatible', 'birth-date-not-entered', 'birth-date-unsaid',
+  'told-differently-here', 'no-id-here', 'not-asked',
+]);
+const LIGHT = new Set(['not-taken-over', 'papers-of-nobody', 'texts-guessed', 'accession-taken']);
+
+const weightOf = ({ code }: ImportFinding): number => (HEAVY.has(code) ? 0 : LIGHT.has(code) ? 2 : 1);
+
+/** What weighs most first, else in the order in which it was found. */
+export const byWeight = (found: readonly ImportFinding[]): ImportFinding[] => [...found].sort((one, other) => weightOf(one) - weightOf(other));
+
+/** Something stops it, or is to be looked at before all else. */
+export const isWeighty = (one: ImportFinding): boolean => one.level === 'stop' || (one.level === 'look' && weightOf(one) < 2);
+
 export interface Missing {
   what: 'stopped' | 'patient' | 'looks';
   n: number;
@@ -99,6 +126,8 @@ export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | u
 
 /** Errors after which it can go on where it was; the others need what only a person brings, or a new beginning. */
 const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-unreadable', 'raw-file-gone', 'portal-login-ended', 'portal-address-refused', 'portal-not-encrypted']);
+/** After these only a new link leads on: what the other house has to do stands on the import's page. */
+const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-not-there', 'portal-nothing-listed']);
 const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 
 /** What a person can do about a failed import. */

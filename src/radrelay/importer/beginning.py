@@ -11,24 +11,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.importer import cases
-from radrelay.importer.cases import ASKING, FAILED, FETCHING, FILING, OVER, RECEIVING, STATES, end, get_case, move
+from radrelay.importer.cases import (
+    ASKING,
+    FAILED,
+    FETCHING,
+    FILING,
+    OPEN,
+    OVER,
+    RECEIVING,
+    STATES,
+    end,
+    get_case,
+    move,
+)
 from radrelay.importer.connectors.entered import link_in
 from radrelay.importer.connectors.guided import NAME as GUIDED
 from radrelay.importer.connectors.health_links import health_link, is_health_link
 from radrelay.importer.endings import token_end
+from radrelay.importer.findings import NOTHING_CAME, PAPERS_ALONE
 from radrelay.importer.import_errors import ImportBeingFiled, ImportElsewhere, NothingBrought, NothingToFollow
 from radrelay.importer.models import ImportCase
 from radrelay.importer.places import target_of
 from radrelay.importer.sealing import Entered, LinkSeal
 from radrelay.importer.secret import Secret
+from radrelay.importer.written_down import findings_of
 from radrelay.intake.models import Parcel
+from radrelay.intake.raw_files import discard_raw
 from radrelay.intake.sources import LONGEST_PORTAL_S, SourceView
 from radrelay.storage.ids import new_id
 
 MEDIA = "media"
+_UNTRACKED = {"synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,26 @@ def by_hand(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, no
     row.connector, code, facts = GUIDED, row.error_code, row.error_facts
     move(session, row, RECEIVING, now)
     row.questions, row.error_code, row.error_facts = "[]", code, facts  # what it is done by hand for
+    return row
+
+
+def bring_others(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, now: datetime) -> ImportCase:
+    """Have a person bring other files where nothing that came can be filed, with the archive locked.
+
+    What came is erased; papers stay, for images may follow to them. Raises `ImportElsewhere`.
+    """
+    row = get_case(session, organisation_id, case_id, states=(OPEN,), lock=True)
+    found = {one.code for one in findings_of(row)}
+    if not found & NOTHING_CAME or cases.people_of(session, row.id):
+        raise ImportElsewhere(state=row.state)
+    if PAPERS_ALONE not in found:
+        discard_raw(session, [row.parcel_id], "withdrawn", now)
+        row.bytes_received = 0
+    reopened = sa.update(Parcel).where(Parcel.id == row.parcel_id)
+    session.execute(reopened.values(sealed=False, finished_at=None, state="receiving"), execution_options=_UNTRACKED)
+    row.connector, row.bytes_expected, row.checked_at = GUIDED, None, None
+    row.listed, row.findings, row.confirmed, row.lacking = "", "[]", "{}", "[]"
+    move(session, row, RECEIVING, now)
     return row
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -76,6 +76,15 @@ def people_of(session: Session, case_id: uuid.UUID) -> list[ImportPerson]:
     """Return whom a parcel names, in its order."""
     asked = sa.select(ImportPerson).where(ImportPerson.case_id == case_id).order_by(ImportPerson.number)
     return list(session.scalars(asked))
+
+
+def people_in(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[ImportPerson]]:
+    """Return whom some parcels name, each in its order."""
+    asked = sa.select(ImportPerson).where(ImportPerson.case_id.in_(case_ids)).order_by(ImportPerson.number)
+    found: dict[uuid.UUID, list[ImportPerson]] = {}
+    for one in session.scalars(asked):
+        found.setdefault(one.case_id, []).append(one)
+    return found
 
 
 def move(session: Session, row: ImportCase, state: str, now: datetime, trouble: Trouble | None = None) -> None:
@@ -162,7 +171,7 @@ def end(session: Session, row: ImportCase, reason: str, now: datetime) -> None:
         session.execute(sa.delete(table).where(table.case_id == row.id), execution_options=_UNTRACKED)
     announced.forget(session, row.id)
     row.birth_date, row.listed, row.questions, row.findings, row.confirmed = None, "", "[]", "[]", "{}"
-    row.lacking, row.objects, row.names_end_at = "[]", 0, None
+    row.lacking, row.came, row.objects, row.names_end_at = "[]", "", 0, None
     move(session, row, OVER, now)
 
 

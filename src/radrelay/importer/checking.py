@@ -26,6 +26,7 @@ from radrelay.importer.turns import Turn
 from radrelay.importer.written_down import (
     COUNT_FILES,
     Row,
+    came_text,
     findings_text,
     object_row,
     person_row,
@@ -104,6 +105,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     if stray and checked.people:
         found = (*found, told.of_nobody(stray))
     case.findings, case.confirmed = findings_text(found), "{}"
+    case.came = came_text(checked.parcel.people)
     people = [person_row(case, number, one, candidates.found) for number, (one, candidates) in _numbered(checked)]
     objects = [
         object_row(case, number, one)

@@ -50,6 +50,11 @@ from radrelay.importer.written_down import (
 CHOICE = frozenset({"several-fit", "nobody-fits", "nobody-here"})
 """Stops and looks that a person answers by choosing somebody; another finding says how well the choice fits."""
 
+OF_WHAT_CAME = frozenset({
+    "names-differ", "birth-date-not-entered", "accession-taken", "same-pixels", "content-unknown", "other-pixels",
+    "other-encoding", "other-content", "other-study", "differs-in-parcel", "no-identity",
+})  # fmt: skip
+"""Findings that are the same whoever it is here: about what came, and the same objects here."""
 
 NOT_ASKED = Candidates()
 UNFILED = ("open", "filing")
@@ -183,7 +188,7 @@ def choose(
     session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int, patient: LocalPatient | None,
     order: Order | None, now: datetime, elsewhere: Candidates = NOT_ASKED,
 ) -> ImportPerson:  # fmt: skip
-    """Say whose somebody's studies are here, or that nobody has said; what was confirmed before is open again.
+    """Say whose somebody's studies are here, or that nobody has said; what was confirmed of another is open again.
 
     `elsewhere` is whom archives elsewhere know by the patient's ID. Raises `PatientUnusable`, `ValueTooLong` and
     `ValueUnwritable` for what no object can hold.
@@ -191,13 +196,23 @@ def choose(
     case, person = _open_person(session, organisation_id, case_id, number)
     patient = written(patient) if patient is not None else None
     order = written_order(order) if order is not None else None
+    person.confirmed = _still_confirmed(person, patient)
     person.chosen = chosen_text(patient, elsewhere.found, elsewhere.silent) if patient is not None else ""
     person.import_order = order_text(order) if patient is not None else ""
-    person.confirmed = "{}"
     tried = (ImportObject.case_id == case_id, ImportObject.person_number == number)  # under whom was chosen before
     session.execute(sa.update(ImportObject).where(*tried).values(why=""))
     case.changed_at = now
     return person
+
+
+def _still_confirmed(person: ImportPerson, patient: LocalPatient | None) -> str:
+    """Return what of the findings that were confirmed holds for whom is chosen now: of another, what only came."""
+    same = patient is not None and chosen_of(person) == patient
+    done = {
+        key: one for key, one in json.loads(person.confirmed).items()
+        if (code := key.partition(" ")[0]) not in FLAWS and (same or code in OF_WHAT_CAME)
+    }  # fmt: skip
+    return json.dumps(done)
 
 
 def confirm(

@@ -31,6 +31,9 @@ _OF_DUPLICATES: Mapping[Why, Level] = {
     "other-pixels": "stop", "other-encoding": "stop", "other-content": "stop", "other-study": "stop",
     "differs-in-parcel": "stop", "no-identity": "stop", "study-of-another": "stop",
 }  # fmt: skip
+PAPERS_ALONE = "papers-alone"
+NOTHING_CAME = frozenset({"list-empty", "parcel-empty", PAPERS_ALONE})
+"""Stops that nobody undoes: there is nobody in the parcel whose images could be filed."""
 NOT_WRITABLE, NOT_READABLE = "not-writable", "not-readable"
 FLAWS = frozenset({NOT_WRITABLE, NOT_READABLE})
 """Why an object cannot be filed under whom was chosen, as was found when it was tried."""
@@ -49,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What came: people, files that could not be read (path and why), and documents and pictures beside them."""
+    """What came: people, files that could not be read (path, and why by its code), papers beside them."""
 
     people: tuple[ArrivedPerson, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
@@ -124,14 +127,13 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
         yield Finding("stop", "list-empty")
     elif not parcel.people:
         yield (
-            Finding("stop", "papers-alone", {"papers": len(parcel.papers)})
+            Finding("stop", PAPERS_ALONE, {"papers": len(parcel.papers)})
             if parcel.papers
             else Finding("stop", "parcel-empty")
         )
-    if parcel.unreadable:
-        first = parcel.unreadable[0][1]
-        facts: dict[str, Fact] = {"files": len(parcel.unreadable), "names": _names(parcel.unreadable), "reason": first}
-        yield Finding("look", "unreadable", facts)
+    for why in dict.fromkeys(why for _, why in parcel.unreadable):
+        files = [one for one in parcel.unreadable if one[1] == why]
+        yield Finding("look", "unreadable", {"files": len(files), "names": _names(files), "why": why})
     if parcel.guessed:
         yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
     if parcel.left:

@@ -32,7 +32,7 @@ from radrelay.importer.parting import part
 from radrelay.importer.promises import Promise
 from radrelay.importer.xdm import XdmDocument
 from radrelay.intake.errors import ArchiveRefused
-from radrelay.intake.file_kinds import PREFIX_BYTES, Kind, sniff
+from radrelay.intake.file_kinds import PREFIX_BYTES, UNKNOWN, FileKind, Kind, sniff
 
 WINDOWS = (256 << 10, 4 << 20, 64 << 20)
 """So much of an object is read until its pixel data begin."""
@@ -42,6 +42,8 @@ _CHUNK = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _TAIL = 64 << 10
+NO_ARCHIVE = "no-archive"
+"""What is called a ZIP, and is none."""
 _BROKEN = frozenset({"empty", "not-dicom", "other-archive"})
 
 
@@ -121,7 +123,7 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
             with one.open() as opened:
                 _look(found, one, opened)
         except (Malformed, ArchiveRefused) as error:
-            found.unreadable.append((one.path, error.message))
+            found.unreadable.append((one.path, error.code))
     known = {path for path, digest in found.loose.items() if digest in found.enclosed}
     found.papers = [path for path in found.papers if path not in known]
     found.others += sorted(known)
@@ -165,12 +167,19 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         found.papers.append(file.path)
         if paper == "document":
             found.loose[file.path] = _digest(prefix, opened)
-    elif kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:
-        found.unreadable.append((file.path, kind.text or "An archive within the parcel is not opened here."))
+    elif why := _unreadable(file.path, kind):
+        found.unreadable.append((file.path, why))
     else:
         found.left.append(LeftFile.of(file.path, kind, prefix))
         if kind.kind is Kind.ATTACHMENT:
             found.others.append(file.path)
+
+
+def _unreadable(path: str, kind: FileKind) -> str:
+    """Return why a file is broken, though it is called what would be taken in; nothing where it is something else."""
+    if kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:
+        return kind.code or ArchiveRefused.code
+    return NO_ARCHIVE if kind is UNKNOWN and path.lower().endswith(".zip") else ""
 
 
 def read_object(path: str, size: int, opened: Readable, prefix: bytes = b"") -> ArrivedObject:

@@ -2,12 +2,13 @@
 
 In: what `intake.file_kinds` says of each, and where objects lie. Out: paths of both. Nothing is left without a word,
 and a viewer of thousands of files does not hide a letter: programs, what lies in a folder of theirs without any object
-in it, notices and pages that discs have to have (IHE PDI: INDEX.HTM, README.TXT), settings, fonts and icons are a
-viewer's. All else is for a person to look at. A clinical document (CDA) is never a viewer's.
+in it, notices and pages that discs have to have (IHE PDI: INDEX.HTM, README.TXT) or begin with, help, settings, fonts
+and icons are a viewer's. All else is for a person to look at. A clinical document (CDA) is never a viewer's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -21,10 +22,15 @@ _SIDE = frozenset(
 )  # fmt: skip
 _NOTICES = frozenset(
     ["readme", "read_me", "liesmich", "lisezmoi", "leggimi", "leeme", "license", "licence", "lizenz", "eula",
-     "copyright", "copying", "notice", "version", "autorun"]
+     "copyright", "copying", "notice", "disclaimer", "impressum", "version", "autorun", "autostart", "autoplay"]
 )  # fmt: skip
-_NOTICE_SUFFIXES = frozenset(["", ".txt", ".htm", ".html", ".rtf", ".md"])
-_FIRST_PAGES = frozenset(["index.htm", "index.html"])
+_NOTICE_SUFFIXES = frozenset(["", ".txt", ".htm", ".html", ".rtf", ".md", ".1st"])
+_IN_A_LANGUAGE = re.compile(r"[._\- ](?:de|en|fr|it|es|nl|pl|pt|cs|cz|da|sv|fi|no|tr|ru|gb|us|deu|ger|eng|fra|ita)")
+"""What is put behind a notice's name: `readme_de.txt`."""
+_FIRST_PAGES = frozenset(
+    f"{stem}.{suffix}" for stem in ("index", "start", "default", "viewer") for suffix in ("htm", "html")
+)
+_HELP, _PAGES = frozenset(["help", "hilfe"]), frozenset([".htm", ".html"])
 _OF_MEDIA, _REQUIRED = frozenset(["dicomdir", "ihe_pdi", "ihe_xdm"]), "readme.txt"
 _DOCUMENTS = frozenset(
     [".rtf", ".doc", ".docx", ".odt", ".txt", ".xml", ".cda", ".htm", ".html", ".gif", ".webp", ".bmp", ".svg", ".xps"]
@@ -74,11 +80,19 @@ def _is_viewers(one: LeftFile, viewers: Collection[str], media: Collection[str])
     return (
         one.kind in (PROGRAM, SYSTEM_FILE)
         or path.suffix in _SIDE
-        or (path.stem in _NOTICES and path.suffix in _NOTICE_SUFFIXES)
+        or _is_notice(path)
         or (path.name in _FIRST_PAGES and folder in media)
+        or (path.suffix in _PAGES and not _HELP.isdisjoint(path.parts[:-1]))
         or "ihe_pdi" in path.parts[:-1]
         or any(folder in viewers for folder in _folders(one.path))
     )
+
+
+def _is_notice(path: PurePosixPath) -> bool:
+    if path.suffix not in _NOTICE_SUFFIXES:
+        return False
+    rests = (path.stem.removeprefix(one) for one in _NOTICES if path.stem.startswith(one))
+    return any(not rest or _IN_A_LANGUAGE.fullmatch(rest) for rest in rests)
 
 
 def _viewer(path: str, held: Collection[str]) -> str:

@@ -49,6 +49,7 @@ class ImportCase(Owned, Base):
     listed: Mapped[str] = mapped_column(Text, default="")  # what the portal's list promises; "": there was none
     findings: Mapped[str] = mapped_column(Text, default="[]")
     confirmed: Mapped[str] = mapped_column(Text, default="{}")  # findings about the parcel by who and when
+    came: Mapped[str] = mapped_column(Text, default="")  # JSON: how many studies, and what the newest says; "": none
     lacking: Mapped[str] = mapped_column(Text, default="[]")  # names of files that were to be brought and did not come
     bytes_received: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_expected: Mapped[int | None] = mapped_column(BigInteger)
@@ -73,6 +74,7 @@ class ImportCase(Owned, Base):
     ends_at: Mapped[datetime] = mapped_column(Instant)
     names_end_at: Mapped[datetime | None] = mapped_column(Instant)  # until when it may name anybody; none: it does not
     late: Mapped[str] = mapped_column(Text, default="")  # JSON: of a filing that broke off, what may yet land
+    acts: Mapped[str] = mapped_column(Text, default="[]")  # what people did of late, as `importer.acts` has it
     refused: Mapped[str] = mapped_column(Text, default="")  # JSON: records of files that came too late, and go
 
 

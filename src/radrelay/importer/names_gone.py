@@ -64,7 +64,7 @@ def forget_others(session: Session, row: ImportCase, filed: Collection[int]) -> 
     gone = sa.delete(ImportPerson).where(ImportPerson.case_id == row.id, ImportPerson.number.not_in(filed))
     session.execute(gone, execution_options=_UNTRACKED)
     row.birth_date, row.listed, row.questions, row.findings, row.confirmed = None, "", "[]", "[]", "{}"
-    row.lacking = "[]"
+    row.lacking, row.came = "[]", ""
 
 
 def nameless(number: int, objects: Iterable[ImportObject]) -> Standing:

@@ -63,6 +63,10 @@ class Surroundings(Protocol):
         """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction."""
         ...
 
+    def near(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+        """Return who somebody in a parcel may be as far as this house knows by itself: no other system is asked."""
+        ...
+
     def issued(self, organisation_id: uuid.UUID, patient: LocalPatient) -> LocalPatient:
         """Return a patient with who issued the ID, as it is known here: one that names nobody is the house's own."""
         ...

@@ -95,7 +95,7 @@ def waiting_for(
     """Return what waits for each patient; of some sources' imports if given."""
     found: list[list[tuple[_Part, bool, bool]]] = [[] for _ in patients]
     for case, person in _open_people(session, organisation_id, source_ids, patients):
-        for at, sure, known in _fitting(case, person, _arrived(session, person), patients):
+        for at, sure, known in _fitting(case, person, arrived_in(session, person), patients):
             found[at].append(((case.id, person.number), sure, known))
     parts = {part for some in found for part, _, _ in some}
     objects, here = _objects(session, parts), _here(session, organisation_id, parts)
@@ -207,8 +207,8 @@ def _open_people(
     return [(case, person) for case, person in session.execute(newest)] if patients else []
 
 
-def _arrived(session: Session, person: ImportPerson) -> ArrivedPerson:
-    """Return somebody in a parcel as all objects name them."""
+def arrived_in(session: Session, person: ImportPerson) -> ArrivedPerson:
+    """Return somebody in a parcel as all objects name them, without their studies."""
     o = ImportObject
     columns = (o.patient_name, o.patient_id_value, o.patient_issuer, o.patient_birth_date, o.patient_sex)
     asked = sa.select(*columns).where(o.case_id == person.case_id, o.person_number == person.number)

@@ -93,6 +93,18 @@ def refused_of(case: ImportCase) -> list[str]:
     return told
 
 
+def came_text(people: Iterable[ArrivedPerson]) -> str:
+    """Return which studies came, as JSON for a list: how many, and what the newest of them says."""
+    studies = [study for one in people for study in one.studies]
+    if not studies:
+        return ""
+    newest = max(studies, key=lambda one: one.date or date.min)
+    return json.dumps({
+        "studies": len(studies), "study_date": newest.date.isoformat() if newest.date else None,
+        "modalities": list(newest.modalities), "description": newest.description,
+    })  # fmt: skip
+
+
 def promises_of(case: ImportCase) -> tuple[Promise, ...] | None:
     """Return what a portal's list promised, thing by thing, none where there was no list."""
     if not case.listed:

@@ -7,6 +7,7 @@ import uuid
 from datetime import datetime
 from typing import Literal, cast
 
+import sqlalchemy as sa
 from fastapi import Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
@@ -38,6 +39,8 @@ _FAILED: dict[str, Step] = {
     "portal-locked": "spent",
 }
 BIRTH_DATE = "birth-date"
+MOST_GIVEN = 500
+"""So many consents are listed."""
 
 
 class Erased(BaseModel):
@@ -73,6 +76,41 @@ class BroughtShown(BaseModel):
     withdrawn_at: datetime | None
     erased: Erased | None
     decision: Decision
+
+
+class GivenByPatient(BaseModel):
+    """A consent that was given on the patients' page, as the data protection officer is told: it names nobody.
+
+    `kept`: something of the import is here still. `erased` is what the withdrawal has erased, `decision` what staff did
+    with what had been filed by then.
+    """
+
+    id: uuid.UUID
+    text_version: int
+    text_sha256: str
+    language: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+    kept: bool
+    erased: Erased | None
+    decision: Decision
+    decided_by: str
+    decided_at: datetime | None
+    decided_why: str
+
+
+def given_by_patients(services: WebServices, session: Session, organisation_id: uuid.UUID) -> list[GivenByPatient]:
+    """Return the newest consents that were given on an organisation's page, those that are withdrawn among them."""
+    kept = sa.exists().where(ImportCase.id == ImportConsent.case_id, ImportCase.state != OVER)
+    asked = sa.select(ImportConsent, kept).where(ImportConsent.organisation_id == organisation_id)
+    newest = asked.order_by(ImportConsent.given_at.desc(), ImportConsent.id).limit(MOST_GIVEN)
+    plain = [name for name in GivenByPatient.model_fields if name not in ("kept", "erased")]
+    return [
+        GivenByPatient(
+            **{name: getattr(one, name) for name in plain}, kept=is_kept, erased=erased_of(services, session, one)
+        )
+        for one, is_kept in session.execute(newest)
+    ]  # fmt: skip
 
 
 def page_address(services: WebServices, request: Request, door: str = "", number: str = "") -> str:

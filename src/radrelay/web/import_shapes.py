@@ -12,37 +12,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from radrelay.importer import cases
+from radrelay.importer.acts import Act, What
 from radrelay.importer.announced import Announced
-from radrelay.importer.arrived import Person
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
-from radrelay.importer.findings import Finding
-from radrelay.importer.matching import Compared
+from radrelay.importer.findings import NOTHING_CAME, Finding
 from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.written_down import chosen_of, findings_of, order_of
+from radrelay.web.import_candidates import CandidateShown, PatientKey, PersonShown, StudyHere, candidates_shown
 from radrelay.web.problems import Trouble
 
 MAY_BE_FILED = "open"
-
-
-class PersonShown(BaseModel):
-    """Whom something names; what it does not say is empty. The name as DICOM has it."""
-
-    name: str
-    patient_id: str
-    issuer: str
-    birth_date: date | None
-    sex: str
-
-    @classmethod
-    def of(cls, person: Person) -> PersonShown:
-        """Return somebody as they are shown."""
-        return cls(
-            name=person.name, patient_id=person.patient_id, issuer=person.issuer, birth_date=person.birth_date,
-            sex=person.sex,
-        )  # fmt: skip
 
 
 class QuestionShown(BaseModel):
@@ -64,28 +46,6 @@ class FindingShown(BaseModel):
     study_uid: str
     confirmed_by: str = ""
     confirmed_at: datetime | None = None
-
-
-class RowShown(BaseModel):
-    """One attribute side by side."""
-
-    field: str
-    parcel: str
-    entered: str
-    local: str
-    verdict: str
-    reason: str
-
-
-class CandidateShown(BaseModel):
-    """A local patient beside somebody in the parcel. `orders` may receive the import."""
-
-    person: PersonShown
-    origins: list[str]
-    rows: list[RowShown]
-    fit: str
-    at_odds: bool
-    proposed: bool
 
 
 class StudyShown(BaseModel):
@@ -185,6 +145,15 @@ class ConsentShown(BaseModel):
     decided_why: str
 
 
+class CameShown(BaseModel):
+    """Which studies came: how many, and what the newest of them says."""
+
+    studies: int
+    study_date: date | None
+    modalities: list[str]
+    description: str
+
+
 class Import(BaseModel):
     """An import and how far it is; `people` are the names in it. `ending`: nothing once it is filed or over."""
 
@@ -202,6 +171,10 @@ class Import(BaseModel):
     bytes_received: int
     bytes_expected: int | None
     objects: int
+    came: CameShown | None
+    """None before it was looked at, where nothing came, and once it names nobody any more."""
+    nothing_came: str
+    """Why there is nothing that could be filed: the code of the finding that stops all of it; empty where there is."""
     error: Trouble | None
     asked_kind: str
     asked_by: str
@@ -237,6 +210,22 @@ class AnnouncedShown(BaseModel):
     came_bytes: int
 
 
+class ActShown(BaseModel):
+    """What somebody did of late: chose a patient, filed, gave up. `turn` counts on; `mine`: it was who asks."""
+
+    turn: int
+    what: What
+    by: str
+    at: datetime
+    number: int | None
+    mine: bool
+
+    @classmethod
+    def of(cls, one: Act, who: str) -> ActShown:
+        """Return it as somebody is told of it."""
+        return cls(turn=one.turn, what=one.what, by=one.by, at=one.at, number=one.number, mine=one.by_id == who)
+
+
 class ImportDetail(Import):
     """An import with all that a check found. `files_here`: what came is not erased yet."""
 
@@ -246,6 +235,7 @@ class ImportDetail(Import):
     findings: list[FindingShown]
     persons: list[ImportedPerson]
     papers: list[PaperShown]
+    acts: list[ActShown] = []
 
 
 _PLAIN = (
@@ -278,17 +268,29 @@ def shown(
         "questions": questions, "error": Trouble.shown(cases.trouble_of(row)),
         "ending": None if ending is None else EndingShown(at=ending.at, what=ending.what),
         "waits_turn": cases.waits_turn(row),
+        "came": CameShown(**json.loads(row.came)) if row.came else None,
+        "nothing_came": _nothing_came(row),
         "consent": None if consent is None else ConsentShown.model_validate(consent),
     }  # fmt: skip
+
+
+def _nothing_came(row: ImportCase) -> str:
+    if row.state != cases.OPEN or row.came:
+        return ""
+    return next((one.code for one in findings_of(row) if one.code in NOTHING_CAME), "")
 
 
 def detail(
     row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
     papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
     consent: ImportConsent | None = None, announced: Announced | None = None,
+    apart: Mapping[PatientKey, list[StudyHere]] | None = None,
 ) -> ImportDetail:  # fmt: skip
-    """Return an import with how it stands; `here` are the ids of the studies that the caller may see."""
-    persons = [_person(one, standing, objects, papers, here) for one, standing in people]
+    """Return an import with how it stands; `here` are the ids of the studies that the caller may see.
+
+    `apart` are studies that tell patients apart who may be meant.
+    """
+    persons = [_person(one, standing, objects, papers, here, apart or {}) for one, standing in people]
     done = json.loads(row.confirmed)
     return ImportDetail(
         **shown(row, [one for one, _ in people], files_end, consent),
@@ -302,10 +304,9 @@ def detail(
 
 def _person(
     row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Sequence[ImportPaper],
-    here: Mapping[str, uuid.UUID],
+    here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
 ) -> ImportedPerson:  # fmt: skip
     done = json.loads(row.confirmed)
-    proposed = standing.matched.proposed
     mine = [one for one in objects if one.person_number == row.number]
     return ImportedPerson(
         number=row.number,
@@ -313,7 +314,7 @@ def _person(
         person=PersonShown.of(standing.arrived.person),
         studies=[_study(one, mine, standing, here) for one in standing.arrived.studies],
         findings=[_finding(one, done) for one in standing.findings],
-        candidates=[_candidate(one, proposed=one is proposed) for one in standing.matched.compared],
+        candidates=candidates_shown(standing.matched.compared, standing.matched.proposed, apart),
         chosen=_chosen(chosen_of(row)),
         order=_order(order_of(row)),
         papers=[_paper(one) for one in papers if one.person_number == row.number],
@@ -349,20 +350,6 @@ def _finding(one: Finding, done: Mapping[str, Mapping[str, str]]) -> FindingShow
         key=key, level=one.level, code=one.code, facts=dict(one.facts), study_uid=one.study_uid,
         confirmed_by=confirmed.get("by", ""),
         confirmed_at=datetime.fromisoformat(confirmed["at"]) if confirmed else None,
-    )  # fmt: skip
-
-
-def _candidate(one: Compared, *, proposed: bool) -> CandidateShown:
-    rows = [
-        RowShown(
-            field=row.field, parcel=row.parcel, entered=row.entered, local=row.local, verdict=row.verdict,
-            reason=row.reason,
-        )
-        for row in one.rows
-    ]  # fmt: skip
-    return CandidateShown(
-        person=PersonShown.of(one.person), origins=list(one.origins), rows=rows, fit=one.fit, at_odds=one.at_odds,
-        proposed=proposed,
     )  # fmt: skip
 
 

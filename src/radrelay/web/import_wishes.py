@@ -60,23 +60,41 @@ class BirthDate(BaseModel):
     birth_date: date | None
 
 
+class Under(BaseModel):
+    """The patient that somebody sees as chosen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    patient_id: str
+    issuer: str = ""
+
+
 class Choice(BaseModel):
-    """Whose somebody's studies are here, and the order that they are filed under; none: nobody has said."""
+    """Whose somebody's studies are here, and the order that they are filed under; none: nobody has said.
+
+    `instead_of` is whom who chooses sees as chosen till now, null for nobody: 409 `import-chosen-otherwise` where a
+    colleague has chosen somebody else meanwhile. Left out, it is not looked at.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     patient: PatientChosen | None
     order: OrderChosen | None = None
+    instead_of: Under | None = None
 
 
 class Confirmation(BaseModel):
-    """Findings that were looked at: of the parcel, or of somebody in it; not `seen`: that is taken back."""
+    """Findings that were looked at: of the parcel, or of somebody in it; not `seen`: that is taken back.
+
+    `under` is whom who confirms sees as chosen, as for filing: what was found of one patient is not seen of another.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     number: int | None = Field(None, ge=0)
     keys: list[Annotated[str, Field(max_length=4000)]] = Field(min_length=1, max_length=200)
     seen: bool = True
+    under: Under | None = None
 
 
 class TakingBack(BaseModel):
@@ -102,15 +120,6 @@ class AfterWithdrawal(BaseModel):
 
     keep: bool
     why: str = Field("", max_length=500)
-
-
-class Under(BaseModel):
-    """The patient that somebody sees as chosen."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    patient_id: str
-    issuer: str = ""
 
 
 class Filing(BaseModel):

@@ -19,6 +19,7 @@ from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.errors import RadrelayError
 from radrelay.importer import cases
+from radrelay.importer.acts import acts_of
 from radrelay.importer.announced import sum_of
 from radrelay.importer.brought import consent_of, consents_of
 from radrelay.importer.checking import open_parcel
@@ -28,7 +29,13 @@ from radrelay.importer.differences import summed
 from radrelay.importer.endings import files_ends
 from radrelay.importer.errors import InMaintenance, PersonNeeded, PortalTrouble
 from radrelay.importer.filing import front_of, sources_text
-from radrelay.importer.import_errors import ForwardElsewhere, ImportUndecided, ImportUnknown, OrderUnknown
+from radrelay.importer.import_errors import (
+    ForwardElsewhere,
+    ImportChosenOtherwise,
+    ImportUndecided,
+    ImportUnknown,
+    OrderUnknown,
+)
 from radrelay.importer.local_values import tidied_order, written
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.names_gone import nameless
@@ -39,7 +46,18 @@ from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ArchiveRefused, SourceUnknown
 from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
 from radrelay.routing.destinations import get_destination
-from radrelay.web.import_shapes import Import, ImportDetail, OrderChosen, PatientChosen, detail, order_shown, shown
+from radrelay.web.import_candidates import studies_apart
+from radrelay.web.import_shapes import (
+    ActShown,
+    Import,
+    ImportDetail,
+    OrderChosen,
+    PatientChosen,
+    detail,
+    order_shown,
+    shown,
+)
+from radrelay.web.import_wishes import Under
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
@@ -157,11 +175,9 @@ def known_of(services: WebServices, session: Session, organisation_id: uuid.UUID
 def listed(session: Session, rows: Sequence[ImportCase]) -> list[Import]:
     """Return imports as they are listed."""
     ends = files_ends(session, [one.parcel_id for one in rows])
-    given = consents_of(session, [one.id for one in rows])
-    return [
-        Import(**shown(one, cases.people_of(session, one.id), ends.get(one.parcel_id), given.get(one.id)))
-        for one in rows
-    ]
+    ids = [one.id for one in rows]
+    given, people = consents_of(session, ids), cases.people_in(session, ids)
+    return [Import(**shown(one, people.get(one.id, []), ends.get(one.parcel_id), given.get(one.id))) for one in rows]
 
 
 def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:
@@ -179,7 +195,11 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
         here = _seen(services, session, principal, {one.study_uid for one in objects})
         files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
         consent, announced = consent_of(session, case_id), sum_of(session, case_id)
-        return detail(row, people, objects, papers, here, files_end, consent, announced)
+        undecided = [standing.matched.compared for one, standing in people if one.state == "open"]
+        apart = studies_apart(services, session, principal, undecided)
+        found = detail(row, people, objects, papers, here, files_end, consent, announced, apart)
+    found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
+    return found
 
 
 def _papers(case_id: uuid.UUID) -> sa.Select[ImportPaper]:
@@ -270,10 +290,22 @@ def known_elsewhere(
     return services.importing.elsewhere(principal.organisation_id, patient.patient_id)
 
 
-def whom_chosen(services: WebServices, case_id: uuid.UUID, number: int) -> tuple[str, str, str] | None:
+def chosen_in(session: Session, case_id: uuid.UUID, number: int) -> LocalPatient | None:
+    """Return who somebody is here; none before that is chosen."""
+    return chosen_of(_person(session, case_id, number))
+
+
+def require_chosen(session: Session, case_id: uuid.UUID, number: int, seen: Under | None) -> None:
+    """Raise `ImportChosenOtherwise` where another is chosen than who asks sees; the import is locked."""
+    chosen = chosen_in(session, case_id, number)
+    key = (chosen.issuer, chosen.patient_id) if chosen is not None else None
+    if key != ((seen.issuer, seen.patient_id) if seen is not None else None):
+        raise ImportChosenOtherwise
+
+
+def whom_chosen(session: Session, case_id: uuid.UUID, number: int) -> tuple[str, str, str] | None:
     """Return who somebody is here, as the audit names people; none before that is chosen."""
-    with services.database.read() as session:
-        patient = chosen_of(_person(session, case_id, number))
+    patient = chosen_in(session, case_id, number)
     return (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
 
 

@@ -65,12 +65,19 @@ class House:
 
     def candidates(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
         """Return who somebody in a parcel may be here."""
+        held = self.near(organisation_id, arrived, entered)
         with self._database.read() as session:
-            held = held_candidates(session, organisation_id, arrived, entered)
             nodes = archives_of(session, organisation_id) if self._archives is not None else []
             own = own_issuer(session, organisation_id)
         if self._archives is not None and self._retrieve is not None:
             held = together((held, archived_candidates(self._archives, nodes, self._retrieve, arrived, entered)))
+        return replace(held, found=tuple(_issued(one, own) for one in held.found))
+
+    def near(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+        """Return who somebody in a parcel may be as far as archive, HL7 and worklist know here."""
+        with self._database.read() as session:
+            held = held_candidates(session, organisation_id, arrived, entered)
+            own = own_issuer(session, organisation_id)
         return replace(held, found=tuple(_issued(one, own) for one in held.found))
 
     def issued(self, organisation_id: uuid.UUID, patient: LocalPatient) -> LocalPatient:

@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
-from radrelay.importer import beginning, brought, cases, deciding, sending_on, taking_back
+from radrelay.importer import acts, beginning, brought, cases, deciding, sending_on, taking_back
 from radrelay.importer.beginning import Asked
 from radrelay.importer.endings import list_ending
 from radrelay.importer.import_errors import ImportElsewhere, NotSentOn
 from radrelay.importer.models import ImportCase
 from radrelay.importer.waiting import today_at
 from radrelay.settings.zones import zone_of
-from radrelay.web import importing, trail
+from radrelay.web import import_candidates, importing, trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.import_shapes import Import, ImportDetail, Imports
 from radrelay.web.import_wishes import (
@@ -101,7 +101,10 @@ def begin_import(request: Request, services: Services, principal: Authenticated,
 
 @router.get("/{case_id}")
 def show_import(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> ImportDetail:
-    """Show an import with all that a check found."""
+    """Show an import with all that a check found; who may be meant as far as it is known here by now."""
+    with services.database.read() as session:
+        reached_case(services, session, principal, case_id)
+    import_candidates.ask_anew(services, principal.organisation_id, case_id)
     found = _detail(services, principal, case_id)
     if found.persons:
         record = trail.event(request, principal, "import.view", ("import", case_id))
@@ -134,6 +137,7 @@ def correct_birth_date(
         if row.state == cases.FAILED and row.resumes == cases.FILING:
             raise ImportElsewhere(state=row.state)
         row.birth_date = told.birth_date
+        _note(services, row, principal, "birth-date")
         if row.state == cases.OPEN:
             deciding.require_unfiled(session, row)
             cases.move(session, row, cases.CHECKING, services.clock.now())
@@ -148,16 +152,23 @@ def check_import(request: Request, services: Services, principal: Authenticated,
         row = reached_case(services, session, principal, case_id, states=(cases.OPEN,), lock=True)
         deciding.require_unfiled(session, row)
         cases.move(session, row, cases.CHECKING, services.clock.now())
+        _note(services, row, principal, "check")
         _write(session, request, principal, "import.check", row, {})
         return importing.listed(session, [row])[0]
 
 
 @router.post("/{case_id}/by-hand", status_code=202)
 def fetch_by_hand(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> Import:
-    """Fetch by hand what is not to be had by itself: files follow to the same import."""
+    """Fetch by hand what is not to be had by itself, or where nothing came: files follow to the same import."""
+    now = services.clock.now()
     with services.database.write() as session:
-        reached_case(services, session, principal, case_id)
-        row = beginning.by_hand(session, principal.organisation_id, case_id, services.clock.now())
+        lock_archive(session)
+        row = reached_case(services, session, principal, case_id)
+        if row.state == cases.OPEN:
+            row = beginning.bring_others(session, principal.organisation_id, case_id, now)
+            _note(services, row, principal, "bring-others")
+        else:
+            row = beginning.by_hand(session, principal.organisation_id, case_id, now)
         _write(session, request, principal, "import.by-hand", row, {"host": row.host or None})
         return importing.listed(session, [row])[0]
 
@@ -210,10 +221,16 @@ def choose_patient(
     order = importing.order_chosen(services, principal, patient, choice.order)
     elsewhere = importing.known_elsewhere(services, principal, case_id, number, patient)
     with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id)
+        row = reached_case(services, session, principal, case_id, lock=True)
+        if "instead_of" in choice.model_fields_set:
+            importing.require_chosen(session, case_id, number, choice.instead_of)
+        before = importing.chosen_in(session, case_id, number)
         deciding.choose(
             session, principal.organisation_id, case_id, number, patient, order, services.clock.now(), elsewhere
         )
+        after = importing.chosen_in(session, case_id, number)
+        what: acts.What = "choose-none" if after is None else "order" if after == before else "choose"
+        _note(services, row, principal, what, number)
         told = (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
         detail = {"number": number, "accession": order.accession if order is not None else None}
         record = trail.event(request, principal, "import.choose", ("import", row.id), detail=detail, patient=told)
@@ -227,7 +244,9 @@ def confirm_findings(
 ) -> ImportDetail:
     """Put on record that findings were looked at, and by whom; or that this is taken back, before it is filed."""
     with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id)
+        row = reached_case(services, session, principal, case_id, lock=True)
+        if told.under is not None and told.number is not None:
+            importing.require_chosen(session, case_id, told.number, told.under)
         deciding.confirm(
             session, principal.organisation_id, case_id, told.number, told.keys, principal.name, services.clock.now(),
             seen=told.seen,
@@ -274,6 +293,7 @@ def file_import(
             session, principal.organisation_id, case_id, number, filing.destination_id, principal.name, known,
             services.clock.now(), (filing.under.issuer, filing.under.patient_id) if filing.under else None,
         )  # fmt: skip
+        _note(services, row, principal, "file", number)
         _write(session, request, principal, "import.file", row, {
             "number": number, "destination": filing.destination_id, "basis": row.basis,
         })  # fmt: skip
@@ -315,6 +335,7 @@ def take_back_import(
             session, principal.organisation_id, case_id, number, services.clock.now(),
             for_good=told is not None and told.for_good,
         )  # fmt: skip
+        _note(services, row, principal, "take-back", number)
         _write(session, request, principal, "import.take-back", row, {
             "number": number, "objects": gone.objects, "stay": gone.stay or None,
         })  # fmt: skip
@@ -344,6 +365,7 @@ def withdraw_import(request: Request, services: Services, principal: Authenticat
         lock_archive(session)
         brought.require_decided(session, reached_case(services, session, principal, case_id))
         row = beginning.withdraw(session, principal.organisation_id, case_id, services.clock.now())
+        _note(services, row, principal, "give-up")
         _write(session, request, principal, "import.withdraw", row, {})
 
 
@@ -355,9 +377,17 @@ def _seen(
     request: Request, services: WebServices, principal: Principal, case_id: uuid.UUID, number: int, what: str
 ) -> None:
     """Put on record that somebody saw what is told of whom is chosen, once per login and patient."""
-    patient = importing.whom_chosen(services, case_id, number)
+    with services.database.read() as session:
+        patient = importing.whom_chosen(session, case_id, number)
     record = trail.event(request, principal, "import.view", ("import", case_id), patient=patient)
     trail.seen(services.database, principal, record, f"{what} {number} {patient}")
+
+
+def _note(
+    services: WebServices, row: ImportCase, principal: Principal, what: acts.What, number: int | None = None
+) -> None:
+    """Note who did something, for the pages of colleagues who look at the same import."""
+    acts.note(row, what, principal.name, principal.id, services.clock.now(), number)
 
 
 def _write(

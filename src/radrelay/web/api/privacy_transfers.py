@@ -18,6 +18,7 @@ from radrelay.privacy.transfers import Capacity, ShownBy, State, TransferDraft, 
 from radrelay.privacy.withdrawing import Hands
 from radrelay.web import trail
 from radrelay.web.authentication import Auditor, Officer, Services
+from radrelay.web.bringing import GivenByPatient, given_by_patients
 from radrelay.web.request_shapes import ProofShown
 from radrelay.web.services import WebServices
 
@@ -137,9 +138,13 @@ class TransferShown(BaseModel):
 
 
 class Transfers(BaseModel):
-    """The register: consents that stand, then those that were withdrawn."""
+    """The register: consents that stand, then those that were withdrawn.
+
+    `by_patients` were given on the patients' page, for an import each, and name nobody; the newest first.
+    """
 
     transfers: list[TransferShown]
+    by_patients: list[GivenByPatient]
 
 
 def _shown(one: TransferView) -> TransferShown:
@@ -164,7 +169,9 @@ def list_transfers(request: Request, services: Services, principal: Auditor) -> 
     trail.seen(services.database, principal, trail.event(request, principal, "consent.list"))
     with services.database.read() as session:
         known = transfers.transfers(session, principal.organisation_id)
-    return Transfers(transfers=[_shown(_looked_after(services, principal, one)) for one in known])
+        given = given_by_patients(services, session, principal.organisation_id)
+    shown = [_shown(_looked_after(services, principal, one)) for one in known]
+    return Transfers(transfers=shown, by_patients=given)
 
 
 def _looked_after(services: WebServices, principal: Principal, one: TransferView) -> TransferView:

@@ -12,7 +12,7 @@ from radrelay.importer.waiting import Scheduled, Waiting, today_at, waiting_for
 from radrelay.settings.zones import zone_of
 from radrelay.web import importing, trail
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.import_shapes import PersonShown
+from radrelay.web.import_candidates import PersonShown
 
 router = APIRouter(prefix="/worklist", tags=["imports"])
 

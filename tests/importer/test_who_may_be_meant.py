@@ -1,0 +1,88 @@
+"""Who may be meant: known as of now, whenever an import is opened, and told apart where they look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from radrelay.access import Right, Target
+from radrelay.access.models import Grant
+from radrelay.app.importing import house as surroundings
+from radrelay.dicom import phantoms
+from radrelay.dicom.phantom_patients import PATIENTS, PhantomPatient
+from radrelay.importer.models import ImportCase
+from tests.importer.house import ImportHouse, open_house
+from tests.importer.test_imports import BORN_CT, IMAGES
+from tests.importer.test_imports import _ordered as ordered
+from tests.web.test_studies import grant_to
+
+BORN = date.fromisoformat(BORN_CT)
+FILES = {str(number): one for number, one in enumerate(IMAGES)}
+
+
+@pytest.fixture
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImportHouse]:
+    with open_house(tmp_path_factory.mktemp("house")) as found:
+        yield found
+
+
+def candidates(found: dict[str, Any]) -> list[str]:
+    return [one["person"]["patient_id"] for one in found["persons"][0]["candidates"]]
+
+
+def test_a_patient_who_came_to_be_known_since_stands_beside_it_once_it_is_opened(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = house.bring(FILES, BORN_CT), house.bring({"chest": next(phantoms.study("cr-chest", patient=PATIENTS[0]))}, BORN_CT)  # fmt: skip  # noqa: E501
+    for case_id in (first, second):
+        assert candidates(house.turn(case_id)) == []
+    house.choose(first, {"name": "Müller^Jörg", "patient_id": "P1"})
+    house.confirm_all(first)
+    asked = surroundings.archived_candidates
+    monkeypatch.setattr(surroundings, "archived_candidates", lambda *_: pytest.fail("a PACS is asked"))
+    assert house.file(first)["state"] == "filed"
+    found = house.get(f"/{second}")
+    assert candidates(found) == ["P1"]
+    assert found["persons"][0]["chosen"] is None
+    house.choose(second, {"name": "Müller^Jörg", "patient_id": "P1"})
+    ordered(house, house.site.clock.now().date(), "P2", "Müller^Jörg", BORN)
+    found = house.get(f"/{second}")
+    assert (candidates(found), found["persons"][0]["chosen"]["patient_id"]) == (["P1", "P2"], "P1")
+    changed = found["changed_at"]
+    assert house.get(f"/{second}")["changed_at"] == changed  # nothing new, nothing told
+    house.post(f"/{first}/people/0/take-back")
+    assert candidates(house.get(f"/{second}")) == ["P2"]
+    monkeypatch.setattr(surroundings, "archived_candidates", asked)
+
+
+def test_two_who_look_alike_are_told_apart_by_studies_that_one_may_see(house: ImportHouse) -> None:
+    for patient_id, kind in (("P1", "ct-chest"), ("P2", "mr-head")):
+        patient = PhantomPatient("Müller^Jörg", patient_id, BORN, "M")
+        files = {
+            str(number): one for number, one in enumerate(phantoms.study(kind, patient=patient, slices=1, size=16))
+        }
+        case_id = house.bring(files, BORN_CT)
+        house.turn(case_id)
+        house.choose(case_id, {"name": "Müller^Jörg", "patient_id": patient_id, "sex": "M"})
+        house.confirm_all(case_id)
+        assert house.file(case_id)["state"] == "filed"
+    case_id = house.bring(FILES, BORN_CT)
+    house.turn(case_id)
+    shown = house.get(f"/{case_id}")["persons"][0]["candidates"]
+    assert [(one["person"]["patient_id"], one["twin"]) for one in shown] == [("P1", True), ("P2", True)]
+    told = [[(study["modalities"], study["description"]) for study in one["studies"]] for one in shown]
+    assert told == [[(["CT"], "CT Chest low dose")], [(["MR"], "MR Brain")]]
+    house.site.account("anna")
+    anna = replace(house, root=house.site.login("anna"))
+    with house.site.database.write() as session:
+        portals = session.scalars(sa.select(ImportCase.source_id)).first()
+        session.execute(sa.delete(Grant).where(Grant.grantee_kind == "role"))
+    assert portals is not None
+    grant_to(house.site, anna.root, Target("source", portals), Right.FETCH)
+    shown = anna.get(f"/{case_id}")["persons"][0]["candidates"]
+    assert [(one["person"]["patient_id"], one["studies"]) for one in shown] == [("P1", []), ("P2", [])]

@@ -18,6 +18,7 @@ from radrelay.importer.connectors.entered import link_in
 from radrelay.importer.connectors.health_links import day_in, health_link, is_health_link
 from radrelay.importer.connectors.recognising import connectors_of, leads_in
 from radrelay.importer.errors import AddressRefused, LinkExpiredThere, NotEncrypted, PortalTrouble, PortalUnclear
+from radrelay.importer.recipes.tested import TestedFolder
 from tests.importer.portal import outgoing
 
 KHEOPS = "B18jTXCzTrQzj1ZednqHUY"
@@ -78,6 +79,32 @@ WHOLE = shlink(url="https://a.example/1", key=KEY)
 )
 def test_of_several_addresses_it_is_the_one_to_fetch_with(text: str, link: str) -> None:
     assert link_in(text) == link
+
+
+OWN = "https://bilder.klinik.example/abholen/Musterfrau"
+STARTS = "https://start.example/"
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        (f"{LETTER}www.klinik.example/kontakt/2024-11\nIhre Bilder: {OWN}", OWN),
+        (f"Portal: https://bilder.klinik.example {OWN}", OWN),
+        (f"{LETTER}{OWN} {WHOLE}", OWN),
+        (f"{LETTER}Code AB12 auf {STARTS}", STARTS),
+        (f"{STARTS} https://portal.example/abholen/AB12X9", "https://portal.example/abholen/AB12X9"),
+        (LETTER, "https://www.klinik.example/standort"),
+        ("Max Mustermann", ""),
+    ],
+)
+def test_of_several_addresses_it_is_rather_one_that_a_recipe_knows(text: str, link: str, tmp_path: Path) -> None:
+    for name, host, path in (("own", "*.klinik.example", "/abholen/{code}"), ("starts", "start.example", "/")):
+        told = f'recipe = 1\nname = "x"\nhosts = ["{host}"]\n[[link]]\naddress = "{path}"\n'
+        (tmp_path / f"{name}.toml").write_text(f'{told}[[step]]\nname = "bring"\ndownload = "/zip"\n')
+    (tmp_path / "broken.toml").write_text("recipe = 2")
+    folder = TestedFolder(tmp_path)
+    assert folder.link_in(text) == link
+    assert folder.link_in(link) == link
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ from tests.importer.recipe_portals import (
     page,
     told,
     two_step_portal,
+    zipped,
 )
 
 FORM_LINK, JSON_LINK = "/abholen/Q7-XK4%20P%2F2", "/#/share/S1"
@@ -311,3 +312,37 @@ def test_health_tells_of_thirty_days_and_which_step_fails_most() -> None:
 def test_the_longest_name_of_a_recipe_fits_where_it_is_written() -> None:
     for table in (ImportCase, ImportReport, PortalFetch):
         assert len(PREFIX) + 64 <= table.__table__.c.connector.type.length  # type: ignore[attr-defined]
+
+
+GETS = """
+recipe = 1
+name = "Portal of one address"
+hosts = ["{HOST}"]
+[[link]]
+address = "/f/{code}"
+[[ask]]
+name = "birth_date"
+kind = "birth-date"
+[[step]]
+name = "download"
+download = "/zip?k={code}&b={birth_date:YYYYMMDD}"
+fails = [{ as = "wrong", status = 401 }]
+"""
+
+
+def test_answers_that_go_with_the_download_itself_are_counted(here: Portal, waits: Waits) -> None:
+    attempts = AttemptsInMemory(1)
+
+    def fetch(born: str) -> list[bytes]:
+        made = errand(here, GETS, "/f/AB12", waits, attempts)
+        made.answer({"birth_date": born})
+        return fetched(made)
+
+    here.answers["/zip"] = lambda asked: (zipped if "b=19700131" in asked.path else page("", 401))(asked)
+    assert fetch(BORN) == fetch(BORN) == [packed()]
+    with pytest.raises(AnswerWrong):
+        fetch("1970-01-30")
+    asked = len(here.asked)
+    with pytest.raises(AttemptsSpent):
+        fetch(BORN)
+    assert len(here.asked) == asked

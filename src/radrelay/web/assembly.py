@@ -117,7 +117,7 @@ def assemble(
         finder=finder,
         worklists=worklists,
         importing=importing,
-        recipes=TestedFolder(parts.settings.importer.recipes),
+        recipes=TestedFolder(parts.settings.importer.recipes, clear_loopback=parts.settings.importer.trial),
         rule_kinds=previewed(rule_kinds or {}, CopyPreview(parts.clock, reader, seal)),
         try_destination=try_destination,
     )

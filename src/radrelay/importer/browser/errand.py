@@ -35,7 +35,8 @@ from radrelay.importer.errors import (
 )
 from radrelay.importer.going_out import is_listed
 from radrelay.importer.outgoing import Outgoing
-from radrelay.importer.recipes.errand import MOST_ANSWER, RecipeConnector, RecipeErrand, answer_of
+from radrelay.importer.recipes.errand import UNCOUNTED, RecipeConnector, RecipeErrand
+from radrelay.importer.recipes.given import MOST_ANSWER, answer_of, names_of
 from radrelay.importer.recipes.language import Step, Where, Wish
 from radrelay.importer.recipes.page import Page
 from radrelay.importer.recipes.reading import Recipe
@@ -75,7 +76,7 @@ class BrowserErrand(RecipeErrand):
     walk_s = wait_s = 600.0
     _browser: Held | None = None
     _tab: Tab | None = None
-    _open_question, _again = "", False
+    _open_question, _again, _told_text = "", False, False
     _left: int | None = None
     _spent: Sequence[Secret] = ()
 
@@ -92,8 +93,7 @@ class BrowserErrand(RecipeErrand):
                 self._since = self._clock()
             pending = self._walk_on(answers, look)
         except PortalTrouble as trouble:
-            wrong = isinstance(trouble, AnswerWrong | LockedThere)
-            self._settle(spent=wrong or (self._sent and isinstance(trouble, RecipeOutdated)))
+            self._settle(spent=self._is_spent(trouble))
             raise self._named(trouble) from trouble
         if pending is None:
             self._settle(spent=False)
@@ -123,10 +123,14 @@ class BrowserErrand(RecipeErrand):
             raise self._named(trouble) from trouble
 
     def close(self) -> None:
-        """End the browser with all that is in it."""
+        """End the browser with all that is in it.
+
+        An attempt is given back where the portal itself asked for a person, and nobody came; else what it was told
+        counts, however the walk ended.
+        """
         browser, self._browser, self._tab = self._browser, None, None
         try:
-            self._settle(spent=False)
+            self._settle(spent=self._told_text if self._open_question else self._sent)
         finally:  # whether or not the attempt could be given back
             if browser is not None:
                 browser.close()
@@ -147,6 +151,14 @@ class BrowserErrand(RecipeErrand):
         taken, self._spent = self._spent, ()
         if not spent:
             give_back_all(self._attempts, taken)
+
+    def _is_spent(self, trouble: PortalTrouble) -> bool:
+        """Tell whether what went wrong counts as an attempt: all does once answers left, as in `attempts.counting`."""
+        if isinstance(trouble, AnswerWrong | LockedThere):
+            return True  # whichever step says so
+        if isinstance(trouble, AnswerUnusable):
+            return self._told_text  # this one was not sent, and what was before had led to the question
+        return self._sent and not isinstance(trouble, UNCOUNTED)
 
     def _at_hand(self) -> Tab:
         if self._tab is None:
@@ -170,10 +182,10 @@ class BrowserErrand(RecipeErrand):
 
     def _done(self, step: Step, look: Callable[[], None]) -> None:
         tab = self._at_hand()
+        self._sent = self._sent or any(name in self._given for name in names_of(step))
         if step.goto is not None:
             tab.go(self._joined(step))
         for one in step.fill or ():
-            self._sent = self._sent or any(hole.name in self._given for hole in template_of(one.value).holes)
             way, text = one.way
             self._until(step, look, partial(tab.fill, way, text, template_of(one.value).filled(self._values)))
         if step.click is not None:
@@ -254,7 +266,7 @@ class BrowserErrand(RecipeErrand):
             return True
         if not text or len(text) > MOST_ANSWER or not text.isprintable():
             raise AnswerUnusable(form="text")
-        self._values[wish.name], self._sent = Secret(text), True
+        self._values[wish.name], self._sent, self._told_text = Secret(text), True, True
         return True
 
     def _begun(self, step: Step, before: set[str], tell: Tell) -> Coming:

@@ -1,15 +1,15 @@
 """What people type, paste and scan, as the link that it holds: QR codes in capitals, in wrappers, across lines.
 
 Of several addresses (letters have homepages, too) it is the one that says most plainly that something is fetched with
-it. Nothing is guessed beyond spelling: what stands in a path or a query is left as it is, and a link that is broken
-over lines is joined only where it plainly goes on.
+it, or that a recipe knows. Nothing is guessed beyond spelling: what stands in a path or a query is left as it is, and a
+link that is broken over lines is joined only where it plainly goes on.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 from radrelay.importer.connectors.addresses import shared_by
@@ -29,14 +29,23 @@ _NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t>]*([A-Za-z0-9_.~%=&-]+)[ \t]*(?=\r?\n|
 _GOES_ON, MOST_LINES = ("-", "=", "&", "_"), 200
 _TOKEN = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.~-]{5,200}")
 
+Knows = Callable[[str], bool | None]
+"""Tells whether a link that a recipe knows holds something of its own; none where no recipe knows it."""
 
-def link_in(text: str) -> str:
+
+def no_recipe(link: str) -> bool | None:
+    """Know no link."""
+    del link
+    return None
+
+
+def link_in(text: str, knows: Knows = no_recipe) -> str:
     """Return the link in a text, spelled as links are; nothing if there is none. Of several alike it is the first."""
     plain = _INVISIBLE.sub("", _HYPHENATED.sub("", text[:MOST_CHARACTERS])).strip()
     bookmark = _BOOKMARK.match(plain)
     if bookmark is not None:
         plain = re.sub(r"\\(.)", r"\1", bookmark[1])
-    return min(_links(plain.translate(_DASHES)), key=_rank, default="")
+    return min(_links(plain.translate(_DASHES)), key=lambda link: _rank(link, knows), default="")
 
 
 def token_in(link: str) -> str:
@@ -97,22 +106,24 @@ def _goes_on(link: str, piece: str) -> bool:
     return open_ended and (any(c.isdigit() for c in piece) or piece.upper() == piece)
 
 
-def _rank(link: str) -> int:
+def _rank(link: str, knows: Knows) -> int:
     """Return how plainly a link says that something is fetched with it; the lower the plainer."""
+    known = knows(link) if link else None
     try:
         parts = urlsplit(link)
-        shared = shared_by(link)
-        if not link or is_health_link(link) or _parameter(link):
-            return 0 if link else 9
-        if shared is not None and (shared.token or shared.study_uids):
-            return 0
-        if token_in(link):
-            return 1
+        plain = bool(known) or _opens(link)
+        token = "" if plain else token_in(link)
     except ValueError:
         return 8
-    if parts.query or parts.fragment:
-        return 2
-    return 3 if parts.path.strip("/") else 4
+    ranked = (plain, token, known is not None, parts.query or parts.fragment, parts.path.strip("/"), link)
+    return next((rank for rank, one in enumerate(ranked) if one), 9)
+
+
+def _opens(link: str) -> bool:
+    """Tell whether a link says by itself what opens something, or which studies."""
+    shared = shared_by(link)
+    named = shared is not None and (shared.token or shared.study_uids)
+    return bool(link) and bool(is_health_link(link) or _parameter(link) or named)
 
 
 def _spelled(link: str) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -17,12 +16,10 @@ from urllib.parse import quote, urljoin
 from radrelay.importer import watching
 from radrelay.importer.attempts import Attempts, counted_as, counting
 from radrelay.importer.connectors.dlx import nobody_watches
-from radrelay.importer.connectors.dlx_answers import date_of
 from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.contents import PARCELS
 from radrelay.importer.downloading import Download, Downloaded, Sink, Tell, busy_s
 from radrelay.importer.errors import (
-    AnswerUnusable,
     AnswerWrong,
     HostNotAllowed,
     InMaintenance,
@@ -41,15 +38,15 @@ from radrelay.importer.going_out import is_listed
 from radrelay.importer.outgoing import Outgoing, Request, Session
 from radrelay.importer.places import target_of
 from radrelay.importer.recipes.forms import body_of
+from radrelay.importer.recipes.given import answer_of, names_of
 from radrelay.importer.recipes.language import Ask, Fail, Step, Take
 from radrelay.importer.recipes.links import read_link
 from radrelay.importer.recipes.page import Page, TooMuchToTake
 from radrelay.importer.recipes.reading import Recipe
-from radrelay.importer.recipes.rules import templates_of
 from radrelay.importer.recipes.templates import Day, Value, is_number, shown, template_of
 from radrelay.importer.secret import Secret
 
-MOST_ANSWER, MOST_REQUESTS, MOST_S, PATIENCE_S = 500, 1000, 3600.0, 1800.0
+MOST_REQUESTS, MOST_S, PATIENCE_S = 1000, 3600.0, 1800.0
 PREFIX = "recipe:"
 UNCOUNTED = (InMaintenance, LinkExpiredThere, PersonNeeded)
 """What a recipe knows to say nothing of the answers."""
@@ -172,6 +169,21 @@ class RecipeErrand:
         name = template_of(step.address).leading
         if name in self._many:
             self._values[name] = self._many[name][int(number)]
+        if not any(name in self._given for name in names_of(step)):
+            return self._brought(step, sink, tell)
+        came, before = list[int](), self._session.spoken
+
+        def noted(have: int, size: int | None) -> None:
+            came[:] = [have]
+            tell(have, size)
+
+        def sent() -> int:
+            return 0 if came else self._session.spoken - before
+
+        with counting(self._attempts, self._counted(), sent, UNCOUNTED):
+            return self._brought(step, sink, noted)  # the answers go with it; once something comes they were right
+
+    def _brought(self, step: Step, sink: Sink, tell: Tell) -> Downloaded:
         url = self._address(step)
         carried = Download(self._session, url, sink, accept=PARCELS - {"text", "xml"}, tell=tell, pause=self._pause)
         headers, waited = self._headers(step), 0.0
@@ -196,14 +208,14 @@ class RecipeErrand:
         """Return after which step the answers are in: before anything waits, and not before the last use of one."""
         steps, names = self._recipe.told.step, {one.name for one in self._recipe.told.ask}
         waits = next(at for at, one in enumerate(steps) if one.wait is not None or one.download is not None)
-        uses = [at + 1 for at, one in enumerate(steps) if one.download is None and names & set(_names(one))]
+        uses = [at + 1 for at, one in enumerate(steps) if one.download is None and names & set(names_of(one))]
         return max([waits, *uses])
 
     def _walk(self, end: int, left: int | None) -> None:
         while self._next < end:
             step = self._recipe.told.step[self._next]
             self.step = step.name
-            if not self._sent and any(name in self._given for name in _names(step)):
+            if not self._sent and any(name in self._given for name in names_of(step)):
                 self._sent, self._unsent = True, self._session.spoken
             page = self._waited(step, left) if step.wait is not None else self._judged(step, self._asked(step), left)
             for one in step.take:
@@ -369,23 +381,6 @@ _FAILURES: Mapping[str, type[PortalTrouble]] = {
     "not-there": NotThere,
     "nothing": NothingListed,
 }
-
-
-def answer_of(ask: Ask, given: str | None) -> Value:
-    """Return an answer as it is held; raises `AnswerUnusable`."""
-    if given is None:
-        raise AnswerUnusable(form="missing")
-    text = unicodedata.normalize("NFC", given).strip()
-    found = date_of(text) if ask.dated else None
-    if ask.dated and found is None:
-        raise AnswerUnusable(form="date")
-    if not text or len(text) > MOST_ANSWER or not text.isprintable():
-        raise AnswerUnusable(form="text")
-    return Day(found) if found is not None else Secret(text)
-
-
-def _names(step: Step) -> Sequence[str]:
-    return [hole.name for _, text in templates_of(step) for hole in template_of(text).holes]
 
 
 def _by_status(fail: Fail) -> bool:

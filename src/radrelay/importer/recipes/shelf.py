@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from radrelay.importer.recipes.links import read_link
 from radrelay.importer.recipes.reading import Recipe, RecipeInvalid, read_recipe
 
 MOST_RECIPES = 500
@@ -26,6 +27,16 @@ class Shelf:
 
     recipes: tuple[Recipe, ...] = ()
     broken: tuple[Broken, ...] = ()
+
+    def knows(self, link: str, *, clear_loopback: bool = False) -> bool | None:
+        """Tell whether a link is a recipe's and holds something of its own; none where it is none's."""
+        read = [
+            read_link(one.address, recipe.told.hosts, link, clear_loopback=clear_loopback)
+            for recipe in self.recipes
+            for one in recipe.told.link
+        ]
+        found = [one for one in read if one is not None]
+        return any(found) if found else None
 
 
 class RecipeFolder:

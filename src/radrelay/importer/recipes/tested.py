@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from radrelay.importer.connectors.entered import link_in
 from radrelay.importer.recipes.playing import Played, play
 from radrelay.importer.recipes.reading import Recipe
 from radrelay.importer.recipes.shelf import Broken, RecipeFolder, Shelf
@@ -24,10 +25,15 @@ class TestedFolder:
 
     __test__ = False
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder, self._lock = RecipeFolder(folder), threading.Lock()
+    def __init__(self, folder: Path | None, *, clear_loopback: bool = False) -> None:
+        self._folder, self._lock, self._clear = RecipeFolder(folder), threading.Lock(), clear_loopback
         self._of: Shelf | None = None
         self._tested: tuple[Tested, ...] = ()
+
+    def link_in(self, text: str) -> str:
+        """Return the link in a text, of several rather one that a recipe knows; nothing if there is none."""
+        shelf = self._folder.shelf()
+        return link_in(text, lambda link: shelf.knows(link, clear_loopback=self._clear))
 
     def tested(self) -> tuple[tuple[Tested, ...], tuple[Broken, ...]]:
         """Return the recipes with their tests, and the files that are none."""

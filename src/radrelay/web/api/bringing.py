@@ -151,7 +151,8 @@ def begin(request: Request, services: Services, wanted: Bringing) -> Begun:
         source = patient_page.source_of(session, organisation_id, settings, now)
         asked = Asked(BY_PATIENT, NAME, None, "consent", wanted.birth_date)
         agreed = Agreed(text.id, text.version, text.sha256, wanted.language)
-        row, number = brought.begin(session, source, services.link_seal, asked, wanted.link, agreed, now)
+        link = services.recipes.link_in(wanted.link)
+        row, number = brought.begin(session, source, services.link_seal, asked, link, agreed, now)
         consent = brought.found_by(session, number)
         detail = {
             "source": source.id, "host": row.host or None, "link": row.fingerprint, "basis": row.basis,

@@ -90,7 +90,8 @@ def begin_import(request: Request, services: Services, principal: Authenticated,
         account = uuid.UUID(principal.id) if principal.kind == "account" else None
         asked = Asked(principal.kind, principal.name, account, wanted.basis, wanted.birth_date)
         if wanted.link:
-            row = beginning.begin_link(session, source, services.link_seal, asked, wanted.link, now)
+            link = services.recipes.link_in(wanted.link)
+            row = beginning.begin_link(session, source, services.link_seal, asked, link, now)
         else:
             row = beginning.begin_media(session, source, asked, now)
         detail = {"source": source.id, "host": row.host or None, "link": row.fingerprint or None, "basis": row.basis}

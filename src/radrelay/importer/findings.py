@@ -61,6 +61,7 @@ class Parcel:
     left: tuple[str, ...] = ()  # files of kinds that are not taken over
     viewers: tuple[str, ...] = ()  # those of a disc's viewer and of operating systems
     guessed: tuple[str, ...] = ()  # objects whose texts are in no declared character set, or not in it
+    doubtful: tuple[str, ...] = ()  # papers that may be a viewer's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,7 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
         yield Finding("look", "unreadable", facts)
     if parcel.guessed:
         yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
-    if parcel.left:
-        yield Finding("look", "not-taken-over", {"files": len(parcel.left), "left": first_names(parcel.left)})
-    if parcel.viewers:
-        yield Finding("passed", "viewer-files", {"files": len(parcel.viewers), "left": first_names(parcel.viewers)})
+    yield from _beside(parcel)
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
         alike, whole = pairs_alike([one.person for one in parcel.people])
@@ -139,6 +137,16 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
             yield Finding("look", "perhaps-one-person", {"pairs": alike})
         if not whole:
             yield Finding("look", "people-not-compared", {"people": len(parcel.people)})
+
+
+def _beside(parcel: Parcel) -> Iterator[Finding]:
+    """Tell of files of kinds that are not filed, and of a viewer's."""
+    if parcel.left:
+        yield Finding("look", "not-taken-over", {"files": len(parcel.left), "left": first_names(parcel.left)})
+    if parcel.doubtful:
+        yield Finding("look", "perhaps-viewers", {"files": len(parcel.doubtful), "left": first_names(parcel.doubtful)})
+    if parcel.viewers:
+        yield Finding("passed", "viewer-files", {"files": len(parcel.viewers), "left": first_names(parcel.viewers)})
 
 
 def _names(files: Sequence[tuple[str, str]]) -> str:

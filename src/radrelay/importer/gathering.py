@@ -26,10 +26,11 @@ from radrelay.importer import promises, xdm
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.charsets import is_guessed
 from radrelay.importer.findings import Parcel
-from radrelay.importer.left_out import LeftFile, apart
+from radrelay.importer.left_out import Folders, LeftFile, apart
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
 from radrelay.importer.promises import Promise
+from radrelay.importer.viewer_papers import LoosePaper, of_viewers
 from radrelay.importer.xdm import XdmDocument
 from radrelay.intake.errors import ArchiveRefused
 from radrelay.intake.file_kinds import PREFIX_BYTES, Kind, sniff
@@ -79,11 +80,15 @@ class Gathered:
     """What a parcel holds: `documents` are those of XDM metadata with their folder, for `papers.place_of`.
 
     A document that an object of the parcel encapsulates (`enclosed`: by digest) is no paper of its own, where it is
-    among the `loose` ones, too.
+    among the `loose` ones, too; nor is what is a viewer's own (`icons`). Of what lies beside it nobody knows
+    (`doubtful`): that stays a paper.
     """
 
     objects: list[ArrivedObject] = field(default_factory=list)
     papers: list[str] = field(default_factory=list)
+    seen: list[LoosePaper] = field(default_factory=list)
+    icons: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     left: list[LeftFile] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -101,11 +106,15 @@ class Gathered:
         """
         promised = (*self.promises, *(listed or ()))
         papers = (*self.papers, *self.others)
-        left, viewers = apart(self.left, (one.file for one in self.objects), self.paths)
+        left, viewers = apart(self.left, self.folders())
         return Parcel(
             part(self.objects), tuple(self.unreadable), papers, promised, listed is not None, counts_objects,
-            frozenset(self.paths), tuple(left), tuple(viewers), tuple(self.guessed),
+            frozenset(self.paths), tuple(left), (*self.icons, *viewers), tuple(self.guessed), tuple(self.doubtful),
         )  # fmt: skip
+
+    def folders(self) -> Folders:
+        """Return what its folders say of the files in them."""
+        return Folders.of(self.left, (one.file for one in self.objects), self.paths)
 
 
 def gather(files: Iterable[ParcelFile]) -> Gathered:
@@ -119,7 +128,10 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
         except (Malformed, ArchiveRefused) as error:
             found.unreadable.append((one.path, error.message))
     known = {path for path, digest in found.loose.items() if digest in found.enclosed}
-    found.papers = [path for path in found.papers if path not in known]
+    seen = [one for one in found.seen if one.path not in known]
+    found.icons, found.doubtful = of_viewers(seen, found.folders(), found.documents)
+    gone = {*known, *found.icons}
+    found.papers = [path for path in found.papers if path not in gone]
     found.others += sorted(known)
     return found
 
@@ -159,6 +171,7 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
             found.enclosed.add(_enclosed(file))
     elif (paper := kind_of(file.path, prefix)) is not None:
         found.papers.append(file.path)
+        found.seen.append(LoosePaper.of(file.path, prefix))
         if paper == "document":
             found.loose[file.path] = _digest(prefix, opened)
     elif kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:

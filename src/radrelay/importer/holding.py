@@ -8,7 +8,7 @@ issuer, nor does the house say who issues its own, they may be different IDs: a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 
@@ -57,6 +57,17 @@ def of_holders(
         yield Finding("look", "id-perhaps-of-another", facts) if unsure else Finding("stop", "id-of-another", facts)
     for into in islice(merged, MOST_TOLD):
         yield Finding("look", "id-merged", {"chosen": patient.patient_id, "into": into})
+
+
+def as_issued(patient: LocalPatient, told: Iterable[Candidate]) -> LocalPatient:
+    """Return a patient with who issued the ID, as archives tell it of this very ID where nobody else here does.
+
+    Where they tell it differently, nobody says it.
+    """
+    if patient.authority.texts:
+        return patient
+    found = {one.authority for one in told if one.authority.universal_id and _is_same(one.person, patient)}
+    return replace(patient, authority=found.pop()) if len(found) == 1 else patient
 
 
 def is_among(patient: LocalPatient, compared: Sequence[Compared]) -> bool:

@@ -15,11 +15,13 @@ from typing import Literal
 from radrelay.importer.arrived import SEXES, Person
 from radrelay.importer.folding import NameVerdict, Reason, compare
 from radrelay.importer.parting import ArrivedPerson, contradict
+from radrelay.importer.reconciling import Authority
 
 Origin = Literal["worklist", "hl7", "pacs", "archive"]
 Field = Literal["name", "birth-date", "sex", "patient-id"]
 Said = Literal["same", "compatible", "other", "unsaid"]
 Fit = Literal["fits", "perhaps", "not"]
+UNTOLD = Authority()
 
 
 _NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
@@ -30,11 +32,13 @@ _NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
 class Candidate:
     """A local patient as one place tells of them.
 
-    A place that names no issuer means the house's own, which is filled in before.
+    A place that names no issuer means the house's own, which is filled in before. `authority` is who issues the ID as
+    an archive tells it beside the name; what HL7 and the worklist tell of that is kept elsewhere.
     """
 
     origin: Origin
     person: Person
+    authority: Authority = UNTOLD
 
 
 @dataclass(frozen=True, slots=True)

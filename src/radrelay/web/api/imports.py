@@ -20,6 +20,7 @@ from radrelay.archive.locking import lock_archive
 from radrelay.importer import beginning, brought, cases, deciding, late_files, taking_back
 from radrelay.importer.beginning import Asked
 from radrelay.importer.endings import list_ending
+from radrelay.importer.holding import as_issued
 from radrelay.importer.import_errors import FileLate, ImportElsewhere
 from radrelay.importer.models import ImportCase
 from radrelay.importer.waiting import today_at
@@ -271,6 +272,7 @@ def choose_patient(
     patient = importing.patient_chosen(services, principal, choice.patient)
     order = importing.order_chosen(services, principal, patient, choice.order)
     elsewhere = importing.known_elsewhere(services, principal, case_id, number, patient)
+    patient = as_issued(patient, elsewhere.found) if patient is not None else None
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id)
         deciding.choose(

@@ -199,6 +199,13 @@ def test_a_viewers_own_pictures_are_left_out_and_none_of_a_patients(root: str) -
     assert str(told["viewer-files"].facts["left"]).startswith(f"{root}VIEWER/help/step1.png; ")
 
 
+def test_a_document_that_may_be_cut_off_is_told() -> None:
+    found = gathered(**{"a.pdf": PDF, "b.pdf": PDF[:-7], "large.pdf": PDF[:9] + b"x" * (3 << 20), "1.dcm": SLICES[0]})
+    (told,) = of_parcel(found.parcel())
+    assert (told.level, told.code, told.facts["left"]) == ("look", "papers-cut-off", "b.pdf; large.pdf")
+    assert found.papers == ["a.pdf", "b.pdf", "large.pdf"]
+
+
 def test_what_metadata_name_is_no_viewers() -> None:
     files = {"IHE_XDM/S1/METADATA.XML": metadata("../../VIEWER/icon.png"), "VIEWER/view.exe": b"MZ",
              "VIEWER/icon.png": picture((32, 32)), "DICOM/1": SLICES[0]}  # fmt: skip

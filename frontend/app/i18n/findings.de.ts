@@ -11,6 +11,7 @@ export default {
   'imports.finding.texts-guessed': 'Texte in {files|Objekt|Objekten} stehen in keinem angegebenen Zeichensatz und wurden gelesen, so gut es geht: bitte Namen und Beschreibung ansehen. {left}',
   'imports.finding.not-taken-over': '{files|Datei ist von einer Art, die hier nicht abgelegt wird, und bleibt|Dateien sind von Arten, die hier nicht abgelegt werden, und bleiben} beim Paket: {left}. Ein Befund kann darunter sein.',
   'imports.finding.papers-of-nobody': '{papers|Dokument oder Bild wird|Dokumente oder Bilder werden} nicht abgelegt, weil offen ist, zu wem: {left}',
+  'imports.finding.papers-cut-off': '{files|PDF endet nicht, wie PDFs enden, und kann abgeschnitten sein. Es wird abgelegt, wie es kam|PDFs enden nicht, wie PDFs enden, und können abgeschnitten sein. Sie werden abgelegt, wie sie kamen}: {left}',
   'imports.finding.perhaps-viewers': '{files|Dokument oder Bild liegt|Dokumente oder Bilder liegen} im Ordner eines Betrachters, womöglich nur als dessen Beiwerk. Abgelegt wird trotzdem alles: {left}',
   'imports.finding.viewer-files': '{files|Datei eines Betrachters oder Betriebssystems blieb|Dateien von Betrachtern und Betriebssystemen blieben} unbeachtet: {left}',
   'imports.finding.several-people': 'Das Paket nennt {people|Person|Personen}. Jede wird für sich abgelegt.',

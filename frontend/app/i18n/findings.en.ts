@@ -9,6 +9,7 @@ export default {
   'imports.finding.texts-guessed': 'Texts of {files|object|objects} are in no declared character set and were read as well as can be: look at name and description. {left}',
   'imports.finding.not-taken-over': '{files|file is of a kind that is not filed here and stays|files are of kinds that are not filed here and stay} with the parcel: {left}. A report may be among them.',
   'imports.finding.papers-of-nobody': '{papers|paper or picture is|papers or pictures are} not filed, for nobody can tell whose: {left}',
+  'imports.finding.papers-cut-off': '{files|PDF does not end as PDFs do and may be cut off. It is filed as it came|PDFs do not end as PDFs do and may be cut off. They are filed as they came}: {left}',
   'imports.finding.perhaps-viewers': '{files|paper or picture lies|papers or pictures lie} in the folder of a viewer, perhaps as its own. All of that is filed with the images nevertheless: {left}',
   'imports.finding.viewer-files': '{files|file of a viewer or an operating system was|files of viewers and operating systems were} left out: {left}',
   'imports.finding.several-people': 'The parcel names {people|person|people}. Each is filed on its own.',

@@ -62,6 +62,7 @@ class Parcel:
     viewers: tuple[str, ...] = ()  # those of a disc's viewer and of operating systems
     guessed: tuple[str, ...] = ()  # objects whose texts are in no declared character set, or not in it
     doubtful: tuple[str, ...] = ()  # papers that may be a viewer's own
+    endless: tuple[str, ...] = ()  # documents that do not end as their form does
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,11 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
 
 
 def _beside(parcel: Parcel) -> Iterator[Finding]:
-    """Tell of files of kinds that are not filed, and of a viewer's."""
+    """Tell of files of kinds that are not filed, of a viewer's, and of documents without an end."""
     if parcel.left:
         yield Finding("look", "not-taken-over", {"files": len(parcel.left), "left": first_names(parcel.left)})
+    if parcel.endless:
+        yield Finding("look", "papers-cut-off", {"files": len(parcel.endless), "left": first_names(parcel.endless)})
     if parcel.doubtful:
         yield Finding("look", "perhaps-viewers", {"files": len(parcel.doubtful), "left": first_names(parcel.doubtful)})
     if parcel.viewers:

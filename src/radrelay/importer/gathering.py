@@ -26,6 +26,7 @@ from radrelay.importer import promises, xdm
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.charsets import is_guessed
 from radrelay.importer.findings import Parcel
+from radrelay.importer.form_ends import TAIL, ends_well
 from radrelay.importer.left_out import Folders, LeftFile, apart
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
@@ -97,6 +98,7 @@ class Gathered:
     guessed: list[str] = field(default_factory=list)  # objects whose texts are read by guess
     enclosed: set[bytes] = field(default_factory=set)
     loose: dict[str, bytes] = field(default_factory=dict)
+    endless: list[str] = field(default_factory=list)  # documents that do not end as their form does
     paths: set[str] = field(default_factory=set)
 
     def parcel(self, listed: Iterable[Promise] | None = None, *, counts_objects: bool = False) -> Parcel:
@@ -110,6 +112,7 @@ class Gathered:
         return Parcel(
             part(self.objects), tuple(self.unreadable), papers, promised, listed is not None, counts_objects,
             frozenset(self.paths), tuple(left), (*self.icons, *viewers), tuple(self.guessed), tuple(self.doubtful),
+            tuple(sorted({*self.endless} & {*self.papers})),
         )  # fmt: skip
 
     def folders(self) -> Folders:
@@ -144,11 +147,15 @@ def _enclosed(file: ParcelFile) -> bytes:
     return hashlib.sha256(document_in(parse(whole[head.dataset_offset :], head.transfer_syntax_uid))).digest()
 
 
-def _digest(prefix: bytes, opened: Readable) -> bytes:
-    digest = hashlib.sha256(prefix)
+def _read_document(found: Gathered, file: ParcelFile, prefix: bytes, opened: Readable) -> None:
+    """Keep a document's digest, and whether it ends."""
+    digest, tail, size = hashlib.sha256(prefix), prefix, len(prefix)
     while chunk := opened.read(_CHUNK):
         digest.update(chunk)
-    return digest.digest()
+        tail, size = (tail + chunk)[-TAIL:], size + len(chunk)
+    found.loose[file.path] = digest.digest()
+    if not ends_well("pdf", tail, size):
+        found.endless.append(file.path)
 
 
 def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
@@ -173,7 +180,7 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         found.papers.append(file.path)
         found.seen.append(LoosePaper.of(file.path, prefix))
         if paper == "document":
-            found.loose[file.path] = _digest(prefix, opened)
+            _read_document(found, file, prefix, opened)
     elif kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:
         found.unreadable.append((file.path, kind.text or "An archive within the parcel is not opened here."))
     else:

@@ -20,6 +20,7 @@ from radrelay.importer.folding import compare
 from radrelay.importer.left_out import first_names
 from radrelay.importer.matching import Matched, Row
 from radrelay.importer.parting import ArrivedPerson, ArrivedStudy
+from radrelay.importer.placeholders import is_no_birth_date, is_no_id
 from radrelay.importer.promises import Promise, plain_path
 
 Level = Literal["passed", "look", "stop"]
@@ -63,6 +64,8 @@ class Parcel:
     guessed: tuple[str, ...] = ()  # objects whose texts are in no declared character set, or not in it
     doubtful: tuple[str, ...] = ()  # papers that may be a viewer's own
     endless: tuple[str, ...] = ()  # documents that do not end as their form does
+    unread: Mapping[str, str] = field(default_factory=dict)  # birth dates of objects that are none, by file
+    within: Mapping[str, str] = field(default_factory=dict)  # who else is named in an object, by file
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,7 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
         first = parcel.unreadable[0][1]
         facts: dict[str, Fact] = {"files": len(parcel.unreadable), "names": _names(parcel.unreadable), "reason": first}
         yield Finding("look", "unreadable", facts)
-    if parcel.guessed:
-        yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
+    yield from _doubted(parcel)
     yield from _beside(parcel)
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
@@ -138,6 +140,15 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
             yield Finding("look", "perhaps-one-person", {"pairs": alike})
         if not whole:
             yield Finding("look", "people-not-compared", {"people": len(parcel.people)})
+
+
+def _doubted(parcel: Parcel) -> Iterator[Finding]:
+    """Tell of objects that say something which a person has to look at."""
+    for code, told in (("birth-date-unread", parcel.unread), ("named-otherwise-within", parcel.within)):
+        if told:
+            yield Finding("look", code, {"files": len(told), "names": first_names(sorted(set(told.values())))})
+    if parcel.guessed:
+        yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
 
 
 def _beside(parcel: Parcel) -> Iterator[Finding]:
@@ -263,7 +274,7 @@ def _born(arrived: ArrivedPerson, entered: date | None) -> Iterator[Finding]:
     told = {one.birth_date for one in arrived.people} - {None}
     if entered is None:
         yield Finding("look", "birth-date-not-entered")
-    elif not told:
+    elif not told or (told == {entered} and is_no_birth_date(entered)):
         yield Finding("look", "birth-date-unsaid")
     elif told == {entered}:
         yield Finding("passed", "birth-date-agrees")
@@ -285,7 +296,7 @@ def _matched(matched: Matched) -> Iterator[Finding]:
         (one,) = possible
         if one.at_odds:
             yield Finding("look", "told-differently-here")
-        if not one.person.patient_id:
+        if is_no_id(one.person.patient_id):
             yield Finding("look", "no-id-here")
         yield from of_rows(one.rows[:3])
 

@@ -28,9 +28,11 @@ from radrelay.importer.charsets import is_guessed
 from radrelay.importer.findings import Parcel
 from radrelay.importer.form_ends import TAIL, ends_well
 from radrelay.importer.left_out import Folders, LeftFile, apart
+from radrelay.importer.named_within import another_within
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
 from radrelay.importer.promises import Promise
+from radrelay.importer.reconciling import BIRTH_DATE
 from radrelay.importer.viewer_papers import LoosePaper, of_viewers
 from radrelay.importer.xdm import XdmDocument
 from radrelay.intake.errors import ArchiveRefused
@@ -99,6 +101,8 @@ class Gathered:
     enclosed: set[bytes] = field(default_factory=set)
     loose: dict[str, bytes] = field(default_factory=dict)
     endless: list[str] = field(default_factory=list)  # documents that do not end as their form does
+    unread: dict[str, str] = field(default_factory=dict)  # birth dates that are none, by file
+    within: dict[str, str] = field(default_factory=dict)  # who else is named in an object, by file
     paths: set[str] = field(default_factory=set)
 
     def parcel(self, listed: Iterable[Promise] | None = None, *, counts_objects: bool = False) -> Parcel:
@@ -112,7 +116,7 @@ class Gathered:
         return Parcel(
             part(self.objects), tuple(self.unreadable), papers, promised, listed is not None, counts_objects,
             frozenset(self.paths), tuple(left), (*self.icons, *viewers), tuple(self.guessed), tuple(self.doubtful),
-            tuple(sorted({*self.endless} & {*self.papers})),
+            tuple(sorted({*self.endless} & {*self.papers})), self.unread, self.within,
         )  # fmt: skip
 
     def folders(self) -> Folders:
@@ -172,8 +176,7 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
     elif kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
         read_one, header = _read(file.path, file.size, opened, prefix)
         found.objects.append(read_one)
-        if is_guessed(header):
-            found.guessed.append(file.path)
+        _look_closely(found, file.path, header)
         if read_one.sop_class == ENCAPSULATED_PDF and not read_one.pixels and file.size <= MOST_WHOLE:
             found.enclosed.add(_enclosed(file))
     elif (paper := kind_of(file.path, prefix)) is not None:
@@ -187,6 +190,17 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         found.left.append(LeftFile.of(file.path, kind, prefix))
         if kind.kind is Kind.ATTACHMENT:
             found.others.append(file.path)
+
+
+def _look_closely(found: Gathered, path: str, header: Header) -> None:
+    """Note what of a header a person has to look at."""
+    if is_guessed(header):
+        found.guessed.append(path)
+    born = header.text(BIRTH_DATE).strip()
+    if born.strip("0.") and header.date(BIRTH_DATE) is None:
+        found.unread[path] = born[:20]
+    if another := another_within(header):
+        found.within[path] = another
 
 
 def read_object(path: str, size: int, opened: Readable, prefix: bytes = b"") -> ArrivedObject:

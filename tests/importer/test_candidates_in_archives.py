@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import pytest
 
-from radrelay.app.importing.archives import archived_candidates, archived_holders
+from radrelay.app.importing import archives
+from radrelay.app.importing.archives import Resting, archived_candidates, archived_holders
 from radrelay.importer.arrived import Person
+from radrelay.importer.holding import as_issued
+from radrelay.importer.matching import Candidate
+from radrelay.importer.models import ImportPerson
 from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.reconciling import Authority, LocalPatient
+from radrelay.importer.written_down import chosen_text, held_elsewhere
 from radrelay.network.client import QueryRefused
+from radrelay.retrieve.asking import study_of
 from radrelay.retrieve.errors import Broken, SearchTimedOut
+from radrelay.retrieve.json_matches import matches_of
 from radrelay.retrieve.ports import Answer, FoundStudy, PacsNode, Wanted
 from radrelay.settings import RetrieveSettings
 
@@ -123,3 +134,70 @@ def test_an_archive_that_does_not_answer_is_asked_once_and_named() -> None:
     pacs = Pacs(down=True)
     assert found_of("Schmidt^Anna", pacs) == ([], ("Archive",))
     assert len(pacs.asked) == 1
+
+
+def test_one_that_hangs_holds_nobody_up_who_waits_for_whose_an_id_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "HOLDER_S", 0.3)
+    other = FoundStudy("1.4", "4711", "KH", "Maier^Eva", "19610102", "F")
+    pacs, woken = Pacs((other,)), threading.Event()
+    hanging = replace(NODE, id=uuid.uuid4(), name="Hanging")
+
+    class Both:
+        def search(self, node: PacsNode, wanted: Wanted, most: int) -> Answer:
+            if node.name == "Hanging":
+                woken.wait(20)
+            return pacs.search(node, wanted, most)
+
+    begun = time.monotonic()
+    found = archived_holders(Both(), [hanging, NODE], RetrieveSettings(), "4711")  # type: ignore[arg-type]
+    took = time.monotonic() - begun
+    woken.set()
+    assert took < 5
+    assert ([one.person.name for one in found.found], found.silent) == (["Maier^Eva"], ("Hanging",))
+
+
+def test_one_that_hangs_costs_a_parcel_of_many_people_its_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pacs, resting = Pacs(down=True), Resting()
+    person = Person("Schmidt^Anna", birth_date=BORN)
+    arrived = ArrivedPerson(person, (person,), ())
+    for _ in range(3):
+        found = archived_candidates(pacs, [NODE], RetrieveSettings(), arrived, BORN, resting)  # type: ignore[arg-type]
+        assert found.silent == ("Archive",)
+    assert len(pacs.asked) == 1
+    monkeypatch.setattr(archives, "RESTS_S", 0.0)
+    resting.note(NODE.id)
+    pacs.down = False
+    assert archived_candidates(pacs, [NODE], RetrieveSettings(), arrived, BORN, resting).silent == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("told", "authority"),
+    [
+        ([("4711", "KH", "1.2.3")], "1.2.3"), ([("4711", "KH", "1.2.3"), ("4711", "KH", "")], "1.2.3"),
+        ([("4711", "KH", "1.2.3"), ("4711", "KH", "1.2.4")], ""), ([("4711", "OTHER", "1.2.3")], ""),
+        ([("4711", "", "1.2.3")], ""), ([("4712", "KH", "1.2.3")], ""), ([("4711", "KH", "")], ""),
+    ],
+)  # fmt: skip
+def test_who_issues_an_id_is_believed_of_that_very_id_where_all_archives_tell_the_same(
+    told: list[tuple[str, str, str]], authority: str
+) -> None:
+    found = [
+        Candidate("pacs", Person("Maier^Eva", patient_id, issuer), Authority(uid, "ISO" if uid else ""))
+        for patient_id, issuer, uid in told
+    ]
+    chosen = LocalPatient("Maier^Eva", "4711", "KH")
+    assert as_issued(chosen, found).authority.universal_id == authority
+    known = replace(chosen, authority=Authority("2.5", "ISO"))
+    assert as_issued(known, found) == known
+    row = ImportPerson(chosen=chosen_text(chosen, found))
+    assert held_elsewhere(row)[0] == tuple(found)
+
+
+def test_an_archive_by_dicomweb_tells_who_issues_its_ids() -> None:
+    item = {"00400032": {"vr": "UT", "Value": ["1.2.3"]}, "00400033": {"vr": "CS", "Value": ["ISO"]}}
+    match = {"0020000D": {"vr": "UI", "Value": ["1.2"]}, "00100024": {"vr": "SQ", "Value": [item]}}
+    (keys,) = matches_of([json.dumps([match]).encode()])
+    assert keys is not None
+    study = study_of(keys)
+    assert study is not None
+    assert (study.issuer_id, study.issuer_id_type) == ("1.2.3", "ISO")

@@ -260,6 +260,116 @@ def test_objects_are_told_by_their_own_numbers(service: Service, *, deflated: bo
     assert list(files.values()) == written
 
 
+def quoted(files: list[bytes], boundary: str) -> bytes:
+    """Return parts without any header of their own, with words before and behind them (RFC 2046 5.1.1)."""
+    parts = b"".join(f"--{boundary}\r\n\r\n".encode() + one + b"\r\n" for one in files)
+    return b"This is a message.\r\n" + parts + f"--{boundary}--\r\n".encode() + b"that is all\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundary"),
+    [
+        ('multipart/related; type="application/dicom"; boundary="{}"', "a b:c=(1)?'x'"),
+        ("multipart/related;boundary={};type=application/dicom", "----=_Part.7"),
+        ('Multipart/Related; boundary="{}"; start="<1>"; type="application/dicom"; transfer-syntax=*', "x" * 70),
+    ],
+)  # fmt: skip
+def test_parts_come_in_each_form_that_is_allowed(service: Service, kind: str, boundary: str) -> None:
+    service.instead(lambda asked: asked.give(200, quoted(FILES, boundary), kind.format(boundary)))
+    assert list(fetched(service.link)[0].values()) == FILES
+
+
+def test_of_a_part_that_is_sent_the_rest_is_asked_for(service: Service) -> None:
+    """A service that cannot read all of its objects says so (206, PS3.18 10.4.3)."""
+    service.instead(lambda asked: asked.give(206, body(FILES[:2]), MULTIPART))
+    assert list(fetched(service.link)[0].values()) == FILES
+    lost = f"{service.study}/series/{SERIES}/instances/{HEADS[3].sop_uid}"
+    service.instead(lambda asked: asked.give(206, body(FILES[:2]), MULTIPART))
+    service.made.answers[lost] = lambda asked: asked.give(404, b"")
+    assert list(fetched(service.link)[0].values()) == [*FILES[:3], FILES[4]]
+    service.lists = False
+    service.instead(*[lambda asked: asked.give(206, body(FILES[:2]), MULTIPART)] * 20)
+    with pytest.raises(PortalBrokeOff):  # nobody can tell what is missing
+        fetched(service.link)
+
+
+@pytest.mark.parametrize("status", [406, 415])
+def test_a_service_that_knows_no_star_is_asked_for_what_it_gives(service: Service, status: int) -> None:
+    def answer(asked: Asked) -> None:
+        if "transfer-syntax" in asked.headers["Accept"]:
+            asked.give(status, b"")
+        else:
+            service.whole(asked)
+
+    service.made.answers[service.study] = answer
+    assert list(fetched(service.link)[0].values()) == FILES
+    service.made.answers[service.study] = lambda asked: asked.give(status, b"")
+    with pytest.raises(PortalRefused):
+        fetched(service.link)
+
+
+@pytest.mark.parametrize("status", [400, 405, 413, 501])
+def test_a_service_that_gives_no_whole_study_is_asked_for_its_objects(service: Service, status: int) -> None:
+    service.instead(*[lambda asked: asked.give(status, b"no")] * 20)
+    assert list(fetched(service.link)[0].values()) == FILES
+    service.lists = False
+    with pytest.raises(PortalRefused):
+        fetched(service.link)
+
+
+def test_a_service_that_lists_few_at_once_is_asked_for_few(service: Service) -> None:
+    """Some refuse pages of more than 200 instead of giving as many."""
+    uids = [f"1.2.{number}" for number in range(350)]
+    lists, instances = listing(uids, 200, offsets=True), service.made.answers[f"{service.study}/instances"]
+
+    def few(answer: Answer) -> Answer:
+        def refuses(asked: Asked) -> None:
+            most = int(parse_qs(urlsplit(asked.path).query).get("limit", ["100"])[0])
+            if most > 200:
+                asked.give(400, b"limit")
+            else:
+                answer(asked)
+
+        return refuses
+
+    service.made.answers["/rs/studies"] = few(lists)
+    made = errand(service.link.replace(f"/{STUDY}", ""))
+    assert made.ask() == ()
+    assert [one.id for one in made.items()] == uids
+    service.made.answers["/rs/studies"] = few(service.search)
+    service.made.answers[f"{service.study}/instances"] = few(instances)
+    service.instead(lambda asked: asked.give(200, body(FILES[:2]), MULTIPART))
+    assert list(fetched(service.link)[0].values()) == FILES
+
+
+def test_an_empty_answer_is_an_empty_list(service: Service) -> None:
+    for empty in ((204, b""), (200, b""), (200, b"[]"), (200, b"\xef\xbb\xbf[]")):
+        service.made.answers["/rs/studies"] = lambda asked, empty=empty: asked.give(*empty)
+        made = errand(service.link.replace(f"/{STUDY}", ""))
+        made.ask()
+        with pytest.raises(NothingListed):
+            made.items()
+    service.made.answers["/rs/studies"] = service.search
+    service.instead(*[lambda asked: asked.give(204, b"")] * 20)
+    service.lists = False
+    with pytest.raises(NothingListed):
+        fetched(service.link)
+
+
+def test_a_list_that_tells_little_and_a_partial_one_are_read(service: Service) -> None:
+    name, nothing = {"Ideographic": "山田^太郎"}, {"vr": "DA", "Value": [None]}
+    pixels = {"vr": "OW", "BulkDataURI": "x"}
+    bare = [
+        {
+            "0020000D": {"vr": "UI", "Value": [STUDY]}, "00100010": {"vr": "PN", "Value": [name]},
+            "00080061": {"vr": "CS"}, "7FE00010": pixels, "00100030": nothing,
+        }
+    ]  # fmt: skip
+    service.made.answers["/rs/studies"] = lambda asked: asked.give(206, json.dumps(bare).encode(), "application/json")
+    files, _ = fetched(service.link)
+    assert list(files.values()) == FILES
+
+
 def cut_off(asked: Asked) -> None:
     asked.head(200, MULTIPART, 100_000)
     asked.wfile.write(body(FILES)[:50])

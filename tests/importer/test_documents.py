@@ -130,6 +130,16 @@ def test_a_bundle_as_r5_has_it_with_patient_and_report(service: Service) -> None
     assert kept.bytes == PDF
 
 
+@pytest.mark.parametrize("field", ["status", "docStatus"])
+def test_what_was_entered_in_error_may_be_anothers_and_is_not_fetched(service: Service, field: str) -> None:
+    attachment = {"contentType": "application/pdf", "data": base64.b64encode(PDF).decode()}
+    report = {"resourceType": "DocumentReference", "content": [{"attachment": attachment}], field: "entered-in-error"}
+    wrong = study(identifier=[{"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}], status="entered-in-error")
+    there = endpoint(service.made)
+    serve(service.made, bundle(PATIENT, wrong, study(endpoint=[{"reference": "Endpoint/wado"}]), there, report))
+    assert [one.study_uid for one in _asked(errand(service.made)).items()] == [STUDY]
+
+
 def test_a_series_own_endpoint_goes_before_that_of_the_study(service: Service) -> None:
     made = service.made
     other = endpoint(made, id="query", connectionType={"code": "dicom-qido-rs"})

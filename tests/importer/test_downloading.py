@@ -167,6 +167,15 @@ def without_length(body: bytes) -> Callable[[Asked], None]:
     return answer
 
 
+def each_time(bodies: Iterator[bytes]) -> Callable[[Asked], None]:
+    """Answer with another body each time, without a length."""
+
+    def answer(asked: Asked) -> None:
+        without_length(next(bodies))(asked)
+
+    return answer
+
+
 PDF = b"%PDF-1.4\n" + b"x" * 5000 + b"\ntrailer\n%%EOF\n"
 INNER = zipped(bytes(9000), zipped(b"x"))
 
@@ -183,7 +192,7 @@ def test_what_comes_without_a_length_is_whole_if_it_ends_as_its_form_does(here: 
     here.answers["/zip"] = without_length(body)
     came = fetch(here, sink)
     assert (sink.bytes, came.length_known) == (body, False)
-    here.answers["/zip"] = without_length(body[:-cut])
+    here.answers["/zip"] = each_time(body[:-one] for one in itertools.count(cut))
     with pytest.raises(PortalBrokeOff):
         fetch(here, Kept())
     answers = iter([without_length(body[:-cut]), without_length(body)])
@@ -194,6 +203,35 @@ def test_what_comes_without_a_length_is_whole_if_it_ends_as_its_form_does(here: 
     here.answers["/zip"] = first_broken
     assert fetch(here, sink).resumed == 1
     assert sink.bytes == body
+
+
+@pytest.mark.parametrize("body", [PDF[:-7], PDF + b"<!-- portal -->" * 100], ids=["no mark", "words behind it"])
+def test_a_document_that_never_ends_as_its_form_does_is_taken_where_it_comes_twice_alike(
+    here: Portal, body: bytes
+) -> None:
+    sink = Kept()
+    here.answers["/zip"] = without_length(body)
+    assert fetch(here, sink).resumed == 1
+    assert sink.bytes == body
+    here.answers["/zip"] = each_time(iter([body[:-9], body, body[:-9], body[:-5], body[:-5]]))
+    fetch(here, sink)
+    assert sink.bytes == body[:-5]
+    here.answers["/zip"] = without_length(zipped(b"x" * 9000)[:-1])  # tells nothing when it is opened
+    with pytest.raises(PortalBrokeOff):
+        fetch(here, sink)
+
+
+def test_of_what_is_all_there_nothing_more_is_to_be_had(here: Portal) -> None:
+    def answer(asked: Asked) -> None:
+        if "Range" in asked.headers:
+            asked.give(416, b"", Content_Range=f"bytes */{len(PDF) - 7}")
+        else:
+            asked.head(200, "application/pdf", None, ETag='"one"')
+            asked.wfile.write(PDF[:-7])
+
+    here.answers["/zip"], sink = answer, Kept()
+    assert fetch(here, sink).resumed == 1
+    assert (sink.bytes, sink.begun) == (PDF[:-7], 1)
 
 
 def test_chunks_that_break_off_are_noticed(here: Portal) -> None:

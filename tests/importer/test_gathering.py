@@ -12,6 +12,7 @@ from typing import BinaryIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydicom import dcmread
 from pydicom.uid import UID
 
@@ -165,8 +166,59 @@ def test_no_file_of_a_parcel_is_left_without_a_word() -> None:
     assert str(told["not-taken-over"].facts["left"]).startswith("cd.zip/Befund.bmp; ")  # documents first
 
 
+def jpeg(width: int, height: int) -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (width, height)).save(made, "JPEG")
+    return made.getvalue()
+
+
+ICONS = {
+    "VIEWER/img/open.png": picture((32, 32)), "VIEWER/img/close.jpg": jpeg(16, 48),
+    "VIEWER/img/SplashScreen.png": picture((600, 400)), "VIEWER/help/step1.png": picture((600, 400)),
+    "VIEWER/manual_de.pdf": PDF, "WEB/img/logo.jpg": jpeg(300, 90),
+}  # fmt: skip
+DOUBTFUL = {"VIEWER/img/photo.jpg": jpeg(600, 400), "VIEWER/Befund.pdf": PDF, "WEB/1.png": picture((65, 65))}
+PATIENTS = {
+    "Wunde.jpg": jpeg(60, 60), "logo.png": picture((20, 20)), "DICOM/help/photo.png": picture((30, 30)),
+    "REPORT/Befund_files/icon.png": picture((9, 9)), "Befund.pdf": PDF, "VIEWER2/skin.png": picture((9, 9)),
+}  # fmt: skip
+AROUND = {
+    "start.exe": b"MZ", "DICOM/1": SLICES[0], "VIEWER/bin/view.exe": b"MZ", "WEB/js/app.js": b"let a",
+    "index.htm": b"<html>", "REPORT/Befund.htm": b"<html>", "VIEWER2/x.exe": b"MZ", "VIEWER2/CT/2": SLICES[1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("root", ["", "cd.zip/", "Anna/"])
+def test_a_viewers_own_pictures_are_left_out_and_none_of_a_patients(root: str) -> None:
+    """Whatever lies in the root, beside objects or without a viewer stays, of any size and name."""
+    files = {f"{root}{path}": content for path, content in (AROUND | ICONS | DOUBTFUL | PATIENTS).items()}
+    found = gather(File(path, content) for path, content in files.items())
+    assert {*found.papers} == {f"{root}{path}" for path in (*DOUBTFUL, *PATIENTS)}
+    told = {one.code: one for one in of_parcel(found.parcel())}
+    assert {*found.icons} == {f"{root}{path}" for path in ICONS}
+    assert {*found.parcel().viewers} >= {*found.icons}
+    assert (told["perhaps-viewers"].level, told["perhaps-viewers"].facts["files"]) == ("look", len(DOUBTFUL))
+    assert str(told["viewer-files"].facts["left"]).startswith(f"{root}VIEWER/help/step1.png; ")
+
+
+def test_a_document_that_may_be_cut_off_is_told() -> None:
+    found = gathered(**{"a.pdf": PDF, "b.pdf": PDF[:-7], "large.pdf": PDF[:9] + b"x" * (3 << 20), "1.dcm": SLICES[0]})
+    (told,) = of_parcel(found.parcel())
+    assert (told.level, told.code, told.facts["left"]) == ("look", "papers-cut-off", "b.pdf; large.pdf")
+    assert found.papers == ["a.pdf", "b.pdf", "large.pdf"]
+
+
+def test_what_metadata_name_is_no_viewers() -> None:
+    files = {"IHE_XDM/S1/METADATA.XML": metadata("../../VIEWER/icon.png"), "VIEWER/view.exe": b"MZ",
+             "VIEWER/icon.png": picture((32, 32)), "DICOM/1": SLICES[0]}  # fmt: skip
+    found = gather(File(path, content) for path, content in files.items())
+    assert (found.papers, found.icons, found.doubtful) == (["VIEWER/icon.png"], [], [])
+
+
 PATHS = st.from_regex(r"([AV]/){0,2}[a-c]{1,2}(\.(exe|htm|pdf|txt|xml|dcm|jpg|ini))?", fullmatch=True)
-CONTENTS = st.sampled_from([b"", b"MZ", b"<html>", PDF, b"GIF89a", SLICES[0], b"PK\3\4", b"words", CDA])
+CONTENTS = st.sampled_from(
+    [b"", b"MZ", b"<html>", PDF, picture((4, 4)), b"GIF89a", SLICES[0], b"PK\3\4", b"words", CDA]
+)
 
 
 @settings(max_examples=100, deadline=None)

@@ -124,7 +124,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return found
 
 
-def crowd(number: int, born: date | None, patient_id: str = "{}") -> list[ArrivedObject]:
+def crowd(number: int, born: date | None, patient_id: str = "P{}") -> list[ArrivedObject]:
     """Return a study each of so many people, one a day from `born` on."""
     names = product("BDFGKLMNPR", "aeiou", "bdfgklmnprst", ("ski", "mann"))
     told = zip(range(number), names, strict=False)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import socket
+import threading
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from radrelay.app.importing.archives import archived_candidates
+from radrelay.app.importing.archives import archived_candidates, archived_holders
 from radrelay.importer.arrived import Person
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.network.ports import TlsFiles
@@ -323,3 +326,61 @@ def test_orthanc_tells_by_c_find_who_somebody_in_an_import_may_be(pacs: Orthanc,
         slow = replace(node, id=uuid.uuid4(), name="Slow", port=silent.getsockname()[1])
         limits = {"search_timeout_s": 0.5, "connect_timeout_s": 0.5}
         assert asked("Müller-Groß^Jörg", date(1958, 11, 3), node, slow, **limits) == (gross, ("Slow",))
+
+
+@contextmanager
+def _hanging(*, takes: bool) -> Iterator[int]:
+    """Listen for associations that nobody answers, or (`takes`) that are accepted and then hear nothing more."""
+    held: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    held.append(connection)
+                    if takes:
+                        _accept(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+    for one in held:
+        one.close()
+
+
+def _accept(connection: socket.socket) -> None:
+    """Answer an association request: its presentation contexts with their first transfer syntax (PS3.8 9.3.3)."""
+    head = connection.recv(6, socket.MSG_WAITALL)
+    asked = connection.recv(int.from_bytes(head[2:6]), socket.MSG_WAITALL)
+    items, at = b"", 68
+    while at < len(asked):
+        kind, size = asked[at], int.from_bytes(asked[at + 2 : at + 4])
+        whole = asked[at : at + 4 + size]
+        if kind == 0x20:
+            syntax = whole[whole.index(b"\x40\x00") :]
+            syntax = syntax[: 4 + int.from_bytes(syntax[2:4])]
+            whole = b"\x21\0" + (4 + len(syntax)).to_bytes(2) + whole[4:5] + b"\0\0\0" + syntax
+        items += whole
+        at += 4 + size
+    body = asked[:68] + items
+    connection.sendall(b"\x02\0" + len(body).to_bytes(4) + body)
+
+
+def test_archives_that_hang_hold_nobody_up_who_waits_for_whose_an_id_is(pacs: Orthanc, tmp_path: Path) -> None:
+    _tell(pacs, tmp_path)
+    connector = DicomConnector(DicomSettings(), RetrieveSettings(), Here(), TlsFiles())
+    node = PacsNode(
+        uuid.uuid4(), uuid.uuid4(), "Orthanc", "ORTHANC", "127.0.0.1", pacs.dicom_port, "", tls=False, model="study",
+        method="move", source_id=uuid.uuid4(),
+    )  # fmt: skip
+    with _hanging(takes=False) as mute, _hanging(takes=True) as deaf:
+        nodes = [
+            replace(node, id=uuid.uuid4(), name="Mute", port=mute), node,
+            replace(node, id=uuid.uuid4(), name="Deaf", port=deaf),
+        ]  # fmt: skip
+        begun = time.monotonic()
+        found = archived_holders(connector, nodes, RetrieveSettings(), "K7")
+        took = time.monotonic() - begun
+    assert [one.person.birth_date for one in found.found] == [date(1958, 11, 6)]
+    assert found.silent == ("Deaf", "Mute")
+    assert 4 < took < 8

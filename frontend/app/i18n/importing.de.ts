@@ -229,6 +229,7 @@ export default {
   'imports.given': 'Vornamen',
   'imports.id': 'Patienten-ID hier',
   'imports.issuer': 'Aussteller der ID',
+  'imports.askAgain': 'Noch einmal fragen, wem die ID gehört',
   'imports.chooseThis': 'Diese Person wählen',
   'imports.typedHint': 'Nehmen Sie die ID aus Ihrem eigenen System, nie vom Papier.',
 

@@ -227,6 +227,7 @@ export default {
   'imports.given': 'Given names',
   'imports.id': 'Patient ID here',
   'imports.issuer': 'Issuer of the ID',
+  'imports.askAgain': 'Ask again whose the ID is',
   'imports.chooseThis': 'Choose this patient',
   'imports.typedHint': 'Take the ID from your own system, never from the paper.',
 

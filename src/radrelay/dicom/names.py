@@ -41,6 +41,8 @@ _PLAIN = str.maketrans({
     "Þ": "Th", "ı": "i", "–": "-", "—": "-", "’": "'",
 })  # fmt: skip
 _KANA_MARKS = "\u3099\u309a"
+_VOWELS = ((0x900, 0x109F), (0x1700, 0x17FF), (0x1900, 0x1AAD), (0x1B00, 0x1CCF), (0xA800, 0xABFF), (0x11000, 0x11FFF))
+"""From Devanagari to Myanmar, and what is written likewise: marks stand for vowels and tones there."""
 _TRIMMED = re.compile(r"(?<=[aou])e")
 
 
@@ -57,10 +59,15 @@ def fold(text: str) -> str:
     lower = unicodedata.normalize("NFKD", text.casefold()).casefold()
     apart = unicodedata.normalize("NFKD", lower.translate(_TRANSLATION)).translate(_TRANSLATION)
     plain = "".join(
-        letter for letter in apart if letter in _KANA_MARKS or unicodedata.category(letter) not in ("Mn", "Me", "Cf")
+        letter for letter in apart if _is_letter(letter) or unicodedata.category(letter) not in ("Mn", "Me", "Cf")
     )
     # NFC puts Hangul syllables and voiced kana together again
     return _SEPARATORS.sub(" ", unicodedata.normalize("NFC", plain)).strip()
+
+
+def _is_letter(mark: str) -> bool:
+    """Say whether a mark is a letter of its own: a voiced kana's, a vowel of Thai or Devanagari and their like."""
+    return mark in _KANA_MARKS or any(first <= ord(mark) <= last for first, last in _VOWELS)
 
 
 @lru_cache(maxsize=4096)

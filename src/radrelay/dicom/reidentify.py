@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from radrelay.dicom.characters import character_set, encode
-from radrelay.dicom.elements import Buffer, DataElements, implicit_vr, item_places
+from radrelay.dicom.elements import Buffer, DataElements, Element, implicit_vr, item_places
 from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.recode import CHARACTER_SET, to_utf8
 from radrelay.dicom.rewrite import NewElement, Rules, element_header, item, rewrite
@@ -134,12 +134,19 @@ def _original_attributes(data_set: Buffer, rules: Rules, changes: bytes) -> NewE
 def items_of(data_set: Buffer, tag: int, rules: Rules) -> bytes:
     """Return the items of a sequence of a data set, all of defined length; nothing where it has none."""
     view = memoryview(data_set)
-    place = DataElements(data_set, rules.explicit, little_endian=True).places.get(tag)
+    place = place_of(data_set, tag, rules)
     if place is None:
         return b""
     inner = Rules(rules.explicit and place.vr != b"UN")  # what is of unknown VR is implicit inside (PS3.5 6.2.2)
     found = item_places(view, place, inner.explicit, little_endian=True)
     return b"".join(item(b"".join(rewrite(view[start:stop], inner, rules, {}))) for start, stop, _ in found)
+
+
+def place_of(data_set: Buffer, tag: int, rules: Rules) -> Element | None:
+    """Return where an element stands, none where it does not; a data set without the tag's bytes is not walked."""
+    if isinstance(data_set, bytes) and struct.pack("<HH", tag >> 16, tag & 0xFFFF) not in data_set:
+        return None
+    return DataElements(data_set, rules.explicit, little_endian=True).places.get(tag)
 
 
 def _changes(view: memoryview, elements: DataElements, tags: list[int], change: Modification, rules: Rules) -> bytes:

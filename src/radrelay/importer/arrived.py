@@ -18,6 +18,10 @@ from radrelay.importer.digests import digest_of
 from radrelay.importer.reconciling import REPLACED
 
 SEXES = ("M", "F")  # the values that exclude each other; O and none do not
+_WORDS_FOR_SEXES = {
+    "MALE": "M", "MAN": "M", "MANN": "M", "MAENNLICH": "M", "MÄNNLICH": "M", "FEMALE": "F", "W": "F", "WOMAN": "F",
+    "FRAU": "F", "WEIBLICH": "F",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,12 @@ class Person:
 
 
 NOBODY = Person()
+
+
+def sexed(text: str) -> str:
+    """Return a sex as DICOM has it where a device writes it in words; what it is compared by, never what is written."""
+    plain = text.strip().upper()
+    return _WORDS_FOR_SEXES.get(plain, plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,18 +190,22 @@ def choose(
 ) -> ImportPerson:  # fmt: skip
     """Say whose somebody's studies are here, or that nobody has said; what was confirmed of another is open again.
 
-    `elsewhere` is whom archives elsewhere know by the patient's ID. Raises `PatientUnusable`, `ValueTooLong` and
-    `ValueUnwritable` for what no object can hold.
+    `elsewhere` is whom archives elsewhere know by the patient's ID; the same patient and order once more changes that
+    alone. Raises `PatientUnusable`, `ValueTooLong` and `ValueUnwritable` for what no object can hold.
     """
     case, person = _open_person(session, organisation_id, case_id, number)
     patient = written(patient) if patient is not None else None
     order = written_order(order) if order is not None else None
-    person.confirmed = _still_confirmed(person, patient)
+    again = patient is not None and (patient, order) == (chosen_of(person), order_of(person))
+    confirmed = _still_confirmed(person, patient)
     person.chosen = chosen_text(patient, elsewhere.found, elsewhere.silent) if patient is not None else ""
+    case.changed_at = now
+    if again:
+        return person
+    person.confirmed = confirmed
     person.import_order = order_text(order) if patient is not None else ""
     tried = (ImportObject.case_id == case_id, ImportObject.person_number == number)  # under whom was chosen before
     session.execute(sa.update(ImportObject).where(*tried).values(why=""))
-    case.changed_at = now
     return person
 
 

@@ -3,7 +3,7 @@
 A download that broke off is asked for from its last byte on, on the condition that it is still the same (If-Range with
 a strong ETag or a date); a portal that names neither, or knows no ranges, is asked for all of it anew. What comes is
 held back until its first bytes say that it is of a kind that is expected. Where a portal says no length, it is whole
-only if it ends as its form does.
+only if it ends as its form does; of a form that some programs write without an end, if it comes twice alike.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from radrelay.importer.errors import (
     PortalUnreachable,
     WrongContent,
 )
-from radrelay.importer.form_ends import TAIL, ends_well
+from radrelay.importer.form_ends import TAIL, UNMARKED, ends_well
 from radrelay.importer.line import Limits
 from radrelay.importer.outgoing import Answering, Request, Session
 
@@ -38,6 +38,7 @@ OK, PARTIAL, NOT_SATISFIABLE, BUSY = 200, 206, 416, (429, 503)
 MOST_IN_VAIN, MOST_RESUMED, MOST_STALLED = 3, 100, 3
 MOST_SAID = 64 << 10
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_NO_MORE = re.compile(r"bytes \*/(\d+)")
 
 Tell = Callable[[int, int | None], None]
 BROKEN = (PortalBrokeOff, PortalStalled, PortalUnreachable)
@@ -137,6 +138,7 @@ class Download:
         self._session, self._url, self._sink = session, url, sink
         self._accept, self._headers, self._tell = accept, dict(headers or {}), tell
         self._state, self._begun = _State(), False
+        self._unmarked = ""
         self._resuming = Resuming(session.outgoing.limits, pause)
 
     def carry_on(self, credentials: Mapping[str, str]) -> Downloaded:
@@ -157,6 +159,8 @@ class Download:
             headers |= {"Range": f"bytes={state.have}-", "If-Range": state.validator}
         with self._session.answering(Request("GET", self._url, headers, credentials)) as reply:
             if reply.status == NOT_SATISFIABLE and state.have:
+                if self._is_all(reply):
+                    return self._whole(reply)
                 self._anew()
                 raise PortalBrokeOff(f"{reply.target.name} does not go on where it broke off", host=reply.target.name)
             if reply.status not in (OK, PARTIAL):
@@ -179,6 +183,14 @@ class Download:
         except (PageForParcel, WrongContent):  # of a login that has ended, mostly
             self._state, self._begun = before
             raise
+
+    def _is_all(self, reply: Answering) -> bool:
+        """Tell whether what came is all there is: of the same file nothing more is to be had (RFC 9110 15.5.17)."""
+        found = _NO_MORE.fullmatch(reply.headers.get("content-range", "").strip())
+        if found is None or int(found[1]) != self._state.have or self._state.size not in (None, self._state.have):
+            return False
+        self._state.size = self._state.have
+        return True
 
     def _goes_on(self, reply: Answering) -> bool:
         """Tell that an answer goes on where it broke off; raises `PortalBrokeOff` for another part: it begins anew."""
@@ -253,8 +265,10 @@ class Download:
         if state.content is None or (state.size is not None and state.have != state.size):
             raise PortalBrokeOff(f"{reply.target.name} broke off before all had come", host=reply.target.name)
         if not state.length_known and state.size is None and not ends_well(state.content, state.tail, state.have):
-            words = f"{reply.target.name} gives no length, and what came ends before its end"
-            raise PortalBrokeOff(words, host=reply.target.name)
+            before, self._unmarked = self._unmarked, state.digest.hexdigest()
+            if state.content not in UNMARKED or before != self._unmarked:
+                words = f"{reply.target.name} gives no length, and what came ends before its end"
+                raise PortalBrokeOff(words, host=reply.target.name)
         digest = state.digest.hexdigest()
         return Downloaded(state.have, digest, state.content, state.name, state.length_known, self._resuming.count)
 

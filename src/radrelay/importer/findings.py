@@ -20,6 +20,7 @@ from radrelay.importer.folding import compare
 from radrelay.importer.left_out import first_names
 from radrelay.importer.matching import Matched, Row
 from radrelay.importer.parting import ArrivedPerson, ArrivedStudy
+from radrelay.importer.placeholders import is_no_birth_date, is_no_id
 from radrelay.importer.promises import Promise, plain_path
 
 Level = Literal["passed", "look", "stop"]
@@ -64,6 +65,10 @@ class Parcel:
     left: tuple[str, ...] = ()  # files of kinds that are not taken over
     viewers: tuple[str, ...] = ()  # those of a disc's viewer and of operating systems
     guessed: tuple[str, ...] = ()  # objects whose texts are in no declared character set, or not in it
+    doubtful: tuple[str, ...] = ()  # papers that may be a viewer's own
+    endless: tuple[str, ...] = ()  # documents that do not end as their form does
+    unread: Mapping[str, str] = field(default_factory=dict)  # birth dates of objects that are none, by file
+    within: Mapping[str, str] = field(default_factory=dict)  # who else is named in an object, by file
     earlier: frozenset[str] = frozenset()  # files of downloads that came once more, packed anew
 
 
@@ -134,12 +139,8 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
     for why in dict.fromkeys(why for _, why in parcel.unreadable):
         files = [one for one in parcel.unreadable if one[1] == why]
         yield Finding("look", "unreadable", {"files": len(files), "names": _names(files), "why": why})
-    if parcel.guessed:
-        yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
-    if parcel.left:
-        yield Finding("look", "not-taken-over", {"files": len(parcel.left), "left": first_names(parcel.left)})
-    if parcel.viewers:
-        yield Finding("passed", "viewer-files", {"files": len(parcel.viewers), "left": first_names(parcel.viewers)})
+    yield from _doubted(parcel)
+    yield from _beside(parcel)
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
         alike, whole = pairs_alike([one.person for one in parcel.people])
@@ -147,6 +148,27 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
             yield Finding("look", "perhaps-one-person", {"pairs": alike})
         if not whole:
             yield Finding("look", "people-not-compared", {"people": len(parcel.people)})
+
+
+def _doubted(parcel: Parcel) -> Iterator[Finding]:
+    """Tell of objects that say something which a person has to look at."""
+    for code, told in (("birth-date-unread", parcel.unread), ("named-otherwise-within", parcel.within)):
+        if told:
+            yield Finding("look", code, {"files": len(told), "names": first_names(sorted(set(told.values())))})
+    if parcel.guessed:
+        yield Finding("look", "texts-guessed", {"files": len(parcel.guessed), "left": first_names(parcel.guessed)})
+
+
+def _beside(parcel: Parcel) -> Iterator[Finding]:
+    """Tell of files of kinds that are not filed, of a viewer's, and of documents without an end."""
+    if parcel.left:
+        yield Finding("look", "not-taken-over", {"files": len(parcel.left), "left": first_names(parcel.left)})
+    if parcel.endless:
+        yield Finding("look", "papers-cut-off", {"files": len(parcel.endless), "left": first_names(parcel.endless)})
+    if parcel.doubtful:
+        yield Finding("look", "perhaps-viewers", {"files": len(parcel.doubtful), "left": first_names(parcel.doubtful)})
+    if parcel.viewers:
+        yield Finding("passed", "viewer-files", {"files": len(parcel.viewers), "left": first_names(parcel.viewers)})
 
 
 def _names(files: Sequence[tuple[str, str]]) -> str:
@@ -260,7 +282,7 @@ def _born(arrived: ArrivedPerson, entered: date | None) -> Iterator[Finding]:
     told = {one.birth_date for one in arrived.people} - {None}
     if entered is None:
         yield Finding("look", "birth-date-not-entered")
-    elif not told:
+    elif not told or (told == {entered} and is_no_birth_date(entered)):
         yield Finding("look", "birth-date-unsaid")
     elif told == {entered}:
         yield Finding("passed", "birth-date-agrees")
@@ -282,7 +304,7 @@ def _matched(matched: Matched) -> Iterator[Finding]:
         (one,) = possible
         if one.at_odds:
             yield Finding("look", "told-differently-here")
-        if not one.person.patient_id:
+        if is_no_id(one.person.patient_id):
             yield Finding("look", "no-id-here")
         yield from of_rows(one.rows[:3])
 

@@ -4,14 +4,15 @@ In: two names as DICOM writes them (PS3.5 6.2.1), or as people type them. Same a
 umlauts (ä = ae = a), ß, titles, hyphens, and the order of their words; compatible are those that a person has to look
 at: a middle name more, initials, half of a double name, another script or a slip. Words are left out as titles within
 one component alone, and never the last one of it: there are people called Herr, Ing and Med. Folding is that of
-`radrelay.dicom.names`, slips are told by `radrelay.archive.persons`.
+`radrelay.dicom.names`, slips are told by `radrelay.archive.persons`. A name that stands for nobody (`placeholders`)
+says nothing, and what newborns are called, one word alone, or accents that differ, are never the same.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -19,6 +20,7 @@ from typing import Literal
 from radrelay.archive.folding import GROUP, MOST_REPRESENTATIONS
 from radrelay.archive.persons import compare_names
 from radrelay.dicom.names import fold, spellings
+from radrelay.importer.placeholders import is_newborns, names_nobody
 from radrelay.importer.transliteration import evened, latin_spellings
 
 Degree = Literal["same", "compatible", "other"]
@@ -46,6 +48,12 @@ _WORDS = re.compile(r"[\s,;.\-_/‐-―・·]+")
 _UMLAUT_SPELT = re.compile(r"(?:(?<=[bcdfghjklmnprstvwxyz])|^)([aou])e(?!l$)")
 """ae, oe and ue that may stand for an umlaut: not in Bauer, Neuer, Quentin, nor at the end of Michael and Manuel."""
 
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+"""Scripts in which whole names are one word."""
+_SYLLABLES = "\u1100"
+"""From here on a letter may be a name."""
+_WHOLE = 3
+"""A word of so many of their letters may be a whole name."""
 MOST_FORMS = 64
 """More ways to write a name in one word are not tried."""
 
@@ -54,6 +62,8 @@ MOST_WORDS = 24
 
 Word = frozenset[str]
 """A word in the forms that it may be written in, folded."""
+Accents = tuple[str, ...]
+"""What each letter of a word has on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +76,16 @@ class NameVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """One representation of a name: its script, its words, and both as one text each."""
+    """One representation of a name: its script, its words, and all of it as one text.
+
+    `loose`: it stands in one component, whatever of it is the family name.
+    """
 
     script: str
     family: tuple[Word, ...]
     given: tuple[Word, ...]
     text: str
+    loose: bool = False
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -84,7 +98,7 @@ def compare(one: str, other: str) -> NameVerdict:
     mine, theirs = _representations(one), _representations(other)
     if not mine or not theirs:
         return NameVerdict("compatible", "unsaid")
-    if one.strip() == other.strip() and any(name.family for name in mine):
+    if one.strip() == other.strip() and any(_tells(name, name) for name in mine):
         return NameVerdict("same", "identical")
     found = [*_best(mine, theirs), *_best(theirs, mine)]
     return _together(found) if found else _across(mine, theirs)
@@ -128,15 +142,16 @@ def _representations(name: str) -> tuple[_Name, ...]:
 
 def _representation(group: str) -> _Name | None:
     components = unicodedata.normalize("NFC", group).strip().split("^")
+    loose = len(components) == 1 and "," not in components[0]
     if len(components) == 1:
         family, _, given = components[0].partition(",")
         components = [family, given]
     family, given, middle, prefix, _ = [*components[:5], "", "", "", "", ""][:5]
     told = (*_prefix(prefix), *_words(family)), (*_words(given), *_words(middle))
-    if not any(told):
+    if not any(told) or names_nobody((*told[0], *told[1])):
         return None
     text = f"{family}^{given} {middle}".strip("^ ")
-    return _Name(_script(fold(text or prefix)), *told, text)
+    return _Name(_script(fold(text or prefix)), *told, text, loose)
 
 
 @lru_cache(maxsize=8192)
@@ -172,7 +187,9 @@ def _compare(one: _Name, other: _Name) -> NameVerdict:
     """Return how two names of one script go together."""
     same = _same(one, other)
     if same is not None:
-        return NameVerdict("same", same)
+        if not _tells(one, other):
+            return NameVerdict("compatible", "given-unsaid")
+        return NameVerdict("compatible", "slip") if _accents_differ(one.text, other.text) else NameVerdict("same", same)
     compatible = _compatible(one, other)
     if compatible is not None:
         return NameVerdict("compatible", compatible)
@@ -192,7 +209,61 @@ def _same(one: _Name, other: _Name) -> Reason | None:
         )
         return "spelling" if in_order else "double-name"
     told = (one.family and other.family) or len(one.words) > 1
-    return "order" if told and _alike(one.words, other.words) else None
+    return "order" if told and _alike_across(one, other) else None
+
+
+def _alike_across(one: _Name, other: _Name) -> bool:
+    """Say whether two names are the same wherever their family names end: Li Na is not Lin A."""
+    if _covers(one.words, other.words, exact=True):
+        return True
+    if one.family and one.given and other.family and other.given:
+        return _alike(one.family, other.given) and _alike(one.given, other.family)
+    unspaced = one.script.startswith(_UNSPACED)
+    return unspaced and bool(_run_together(one.words) & _run_together(other.words))
+
+
+def _tells(one: _Name, other: _Name) -> bool:
+    """Say whether names of which all is the same tell one person from others.
+
+    Neither a family name alone does, nor an initial, nor what newborns are called.
+    """
+    if not (one.family or other.family) or is_newborns(one.family, one.given):
+        return False
+    given = one.given or other.given
+    unspaced = one.script.startswith(_UNSPACED)
+    if given:
+        return any(len(form) > 1 or form >= _SYLLABLES for word in given for form in word)
+    return one.loose and other.loose and (len(one.text) >= _WHOLE if unspaced else len(one.text.split()) > 1)
+
+
+def _accents_differ(one: str, other: str) -> bool:
+    """Say whether both write accents, and others: Hùng is not Hưng, but may be Hung."""
+    mine, theirs = _accents(one), _accents(other)
+    return any(
+        all(_contradict(these, those) for these in mine[word] for those in theirs[word])
+        for word in mine.keys() & theirs.keys()
+    )
+
+
+def _contradict(these: Accents, those: Accents) -> bool:
+    return any(here and there and here != there for here, there in zip(these, those, strict=True))
+
+
+@lru_cache(maxsize=8192)
+def _accents(text: str) -> Mapping[str, Sequence[Accents]]:
+    """Return the words of a name without accents, and for each letter of them which it has, as often as it comes."""
+    found: dict[str, list[Accents]] = {}
+    for word in _WORDS.split(unicodedata.normalize("NFD", text.casefold()).replace("^", " ")):
+        letters: list[str] = []
+        marks: list[str] = []
+        for letter in word:
+            if unicodedata.combining(letter) and letters:
+                marks[-1] += letter
+            else:
+                letters.append(letter)
+                marks.append("")
+        found.setdefault("".join(letters), []).append(tuple(marks))
+    return found
 
 
 def _compatible(one: _Name, other: _Name) -> Reason | None:
@@ -226,8 +297,30 @@ def _parts(one: _Name, other: _Name) -> Reason | None:
 
 
 def _alike(one: Sequence[Word], other: Sequence[Word]) -> bool:
-    """Say whether both are the same words in any order, or the same letters run together."""
-    return _covers(one, other, exact=True) or bool(_run_together(one) & _run_together(other))
+    """Say whether both are the same words in any order, or one has some of the other's in one word."""
+    if _covers(one, other, exact=True):
+        return True
+    short, long = sorted((one, other), key=len)
+    return 0 < len(short) < len(long) <= MOST_WORDS and _joined(short, long)
+
+
+def _joined(short: Sequence[Word], long: Sequence[Word]) -> bool:
+    """Say whether each word of `short` is one or more of `long`, in their order: Karlheinz Otto, Karl-Heinz Otto."""
+    reached = {0}
+    for word in short:
+        reached = {end for start in reached for end in _ends(word, long, start)}
+    return len(long) in reached
+
+
+def _ends(word: Word, long: Sequence[Word], start: int) -> Iterator[int]:
+    """Yield where words from `start` on end that are a word together."""
+    most, joined = max(map(len, word)), frozenset(("",))
+    for end in range(start, len(long)):
+        joined = frozenset(made for one in joined for form in long[end] if len(made := one + form) <= most)
+        if not joined or len(joined) > MOST_FORMS:
+            return
+        if word & joined:
+            yield end + 1
 
 
 def _run_together(words: Sequence[Word]) -> frozenset[str]:

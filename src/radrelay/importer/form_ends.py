@@ -2,6 +2,9 @@
 
 PDF: its last KiB holds `%%EOF` (ISO 32000-1 7.5.5, Annex H.3). ZIP: the end record of its directory, which stands right
 after that (APPNOTE.TXT 4.3.16). JPEG and PNG: their last marker. Of other forms nothing is known by their end.
+
+Some programs write PDFs without their mark, or words of their own behind it: such a one cannot be told from one that
+was cut off, unless it comes again and is the same. A ZIP or a picture that was cut off says so when it is opened.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from radrelay.importer.contents import Content
 TAIL = 22 + 0xFFFF
 LAST = 1024
 _MARKS: dict[Content, bytes] = {"pdf": b"%%EOF", "jpeg": b"\xff\xd9", "png": b"IEND"}
+UNMARKED: frozenset[Content] = frozenset({"pdf"})
+"""Forms that are taken without their end where they come twice alike; a person is told of it."""
 _END = struct.Struct("<4s4H2LH")
 _SIGNATURE, _ELSEWHERE = b"PK\x05\x06", 0xFFFFFFFF
 _ZIP64 = 128

@@ -26,10 +26,14 @@ from radrelay.importer import promises, xdm
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.charsets import is_guessed
 from radrelay.importer.findings import Parcel
-from radrelay.importer.left_out import LeftFile, apart
+from radrelay.importer.form_ends import TAIL, ends_well
+from radrelay.importer.left_out import Folders, LeftFile, apart
+from radrelay.importer.named_within import another_within
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
 from radrelay.importer.promises import Promise
+from radrelay.importer.reconciling import BIRTH_DATE
+from radrelay.importer.viewer_papers import LoosePaper, of_viewers
 from radrelay.importer.xdm import XdmDocument
 from radrelay.intake.errors import ArchiveRefused
 from radrelay.intake.file_kinds import PREFIX_BYTES, UNKNOWN, FileKind, Kind, sniff
@@ -81,11 +85,15 @@ class Gathered:
     """What a parcel holds: `documents` are those of XDM metadata with their folder, for `papers.place_of`.
 
     A document that an object of the parcel encapsulates (`enclosed`: by digest) is no paper of its own, where it is
-    among the `loose` ones, too.
+    among the `loose` ones, too; nor is what is a viewer's own (`icons`). Of what lies beside it nobody knows
+    (`doubtful`): that stays a paper.
     """
 
     objects: list[ArrivedObject] = field(default_factory=list)
     papers: list[str] = field(default_factory=list)
+    seen: list[LoosePaper] = field(default_factory=list)
+    icons: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     left: list[LeftFile] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -94,6 +102,9 @@ class Gathered:
     guessed: list[str] = field(default_factory=list)  # objects whose texts are read by guess
     enclosed: set[bytes] = field(default_factory=set)
     loose: dict[str, bytes] = field(default_factory=dict)
+    endless: list[str] = field(default_factory=list)  # documents that do not end as their form does
+    unread: dict[str, str] = field(default_factory=dict)  # birth dates that are none, by file
+    within: dict[str, str] = field(default_factory=dict)  # who else is named in an object, by file
     paths: set[str] = field(default_factory=set)
 
     def parcel(
@@ -107,11 +118,16 @@ class Gathered:
         """
         promised = (*self.promises, *(listed or ()))
         papers = (*self.papers, *self.others)
-        left, viewers = apart(self.left, (one.file for one in self.objects), self.paths)
+        left, viewers = apart(self.left, self.folders())
         return Parcel(
             part(self.objects), tuple(self.unreadable), papers, promised, listed is not None, counts_objects,
-            frozenset(self.paths), tuple(left), tuple(viewers), tuple(self.guessed), earlier,
+            frozenset(self.paths), tuple(left), (*self.icons, *viewers), tuple(self.guessed), tuple(self.doubtful),
+            tuple(sorted({*self.endless} & {*self.papers})), self.unread, self.within, earlier,
         )  # fmt: skip
+
+    def folders(self) -> Folders:
+        """Return what its folders say of the files in them."""
+        return Folders.of(self.left, (one.file for one in self.objects), self.paths)
 
 
 def gather(files: Iterable[ParcelFile]) -> Gathered:
@@ -125,7 +141,10 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
         except (Malformed, ArchiveRefused) as error:
             found.unreadable.append((one.path, error.code))
     known = {path for path, digest in found.loose.items() if digest in found.enclosed}
-    found.papers = [path for path in found.papers if path not in known]
+    seen = [one for one in found.seen if one.path not in known]
+    found.icons, found.doubtful = of_viewers(seen, found.folders(), found.documents)
+    gone = {*known, *found.icons}
+    found.papers = [path for path in found.papers if path not in gone]
     found.others += sorted(known)
     return found
 
@@ -138,11 +157,15 @@ def _enclosed(file: ParcelFile) -> bytes:
     return hashlib.sha256(document_in(parse(whole[head.dataset_offset :], head.transfer_syntax_uid))).digest()
 
 
-def _digest(prefix: bytes, opened: Readable) -> bytes:
-    digest = hashlib.sha256(prefix)
+def _read_document(found: Gathered, file: ParcelFile, prefix: bytes, opened: Readable) -> None:
+    """Keep a document's digest, and whether it ends."""
+    digest, tail, size = hashlib.sha256(prefix), prefix, len(prefix)
     while chunk := opened.read(_CHUNK):
         digest.update(chunk)
-    return digest.digest()
+        tail, size = (tail + chunk)[-TAIL:], size + len(chunk)
+    found.loose[file.path] = digest.digest()
+    if not ends_well("pdf", tail, size):
+        found.endless.append(file.path)
 
 
 def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
@@ -159,14 +182,14 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
     elif kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
         read_one, header = _read(file.path, file.size, opened, prefix)
         found.objects.append(read_one)
-        if is_guessed(header):
-            found.guessed.append(file.path)
+        _look_closely(found, file.path, header)
         if read_one.sop_class == ENCAPSULATED_PDF and not read_one.pixels and file.size <= MOST_WHOLE:
             found.enclosed.add(_enclosed(file))
     elif (paper := kind_of(file.path, prefix)) is not None:
         found.papers.append(file.path)
+        found.seen.append(LoosePaper.of(file.path, prefix))
         if paper == "document":
-            found.loose[file.path] = _digest(prefix, opened)
+            _read_document(found, file, prefix, opened)
     elif why := _unreadable(file.path, kind):
         found.unreadable.append((file.path, why))
     else:
@@ -180,6 +203,17 @@ def _unreadable(path: str, kind: FileKind) -> str:
     if kind.kind is Kind.ARCHIVE or kind.code in _BROKEN:
         return kind.code or ArchiveRefused.code
     return NO_ARCHIVE if kind is UNKNOWN and path.lower().endswith(".zip") else ""
+
+
+def _look_closely(found: Gathered, path: str, header: Header) -> None:
+    """Note what of a header a person has to look at."""
+    if is_guessed(header):
+        found.guessed.append(path)
+    born = header.text(BIRTH_DATE).strip()
+    if born.strip("0.") and header.date(BIRTH_DATE) is None:
+        found.unread[path] = born[:20]
+    if another := another_within(header):
+        found.within[path] = another
 
 
 def read_object(path: str, size: int, opened: Readable, prefix: bytes = b"") -> ArrivedObject:

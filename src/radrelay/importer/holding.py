@@ -2,13 +2,14 @@
 
 In: the patient who was chosen, what the parcel says of them, and everybody who has this ID here. Out: a stop for each
 who is somebody else by name, birth date or sex; what is confirmed does not undo it. Where one of two IDs names no
-issuer, nor does the house say who issues its own, they may be different IDs: a person looks at it.
+issuer, nor does the house say who issues its own, they may be different IDs: a person looks at it, as where the ID is
+told of somebody whose name is not quite that of who was chosen: twins differ in a letter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 
@@ -16,7 +17,7 @@ from radrelay.dicom.values import parse_date
 from radrelay.importer.arrived import Person
 from radrelay.importer.findings import Finding
 from radrelay.importer.folding import compare
-from radrelay.importer.matching import Candidate, Compared
+from radrelay.importer.matching import NO_ODDS, Candidate, Compared
 from radrelay.importer.parting import ArrivedPerson, contradict
 from radrelay.importer.reconciling import LocalPatient
 
@@ -39,6 +40,7 @@ def of_holders(
 ) -> Iterator[Finding]:
     """Yield who else has the ID of the patient who was chosen, and what it was merged into."""
     found: dict[tuple[bool, Person], list[str]] = {}
+    alike: dict[Person, list[str]] = {}
     merged: dict[str, None] = {}
     for one in holders:
         person = one.told.person
@@ -50,13 +52,32 @@ def of_holders(
         if _is_another(patient, arrived, entered, person):
             whose = Person(person.name, birth_date=person.birth_date)
             found.setdefault((same is None, whose), []).append(one.told.origin)
+        elif _is_told_otherwise(patient, person):
+            alike.setdefault(Person(person.name, birth_date=person.birth_date), []).append(one.told.origin)
     for unsure, whose in sorted(found, key=lambda one: one[0])[:MOST_TOLD]:  # what stops first
-        born = f"{whose.birth_date:%Y%m%d}" if whose.birth_date else ""
-        places = ", ".join(sorted(set(found[unsure, whose])))
-        facts = {"chosen": patient.patient_id, "names": whose.name, "born": born, "places": places}
+        facts = _facts(patient, whose, found[unsure, whose])
         yield Finding("look", "id-perhaps-of-another", facts) if unsure else Finding("stop", "id-of-another", facts)
+    for whose in islice(alike, MOST_TOLD):
+        yield Finding("look", "id-told-otherwise", _facts(patient, whose, alike[whose]))
     for into in islice(merged, MOST_TOLD):
         yield Finding("look", "id-merged", {"chosen": patient.patient_id, "into": into})
+
+
+def _facts(patient: LocalPatient, whose: Person, places: Iterable[str]) -> dict[str, str | int]:
+    born = f"{whose.birth_date:%Y%m%d}" if whose.birth_date else ""
+    told = ", ".join(sorted(set(places)))
+    return {"chosen": patient.patient_id, "names": whose.name, "born": born, "places": told}
+
+
+def as_issued(patient: LocalPatient, told: Iterable[Candidate]) -> LocalPatient:
+    """Return a patient with who issued the ID, as archives tell it of this very ID where nobody else here does.
+
+    Where they tell it differently, nobody says it.
+    """
+    if patient.authority.texts:
+        return patient
+    found = {one.authority for one in told if one.authority.universal_id and _is_same(one.person, patient)}
+    return replace(patient, authority=found.pop()) if len(found) == 1 else patient
 
 
 def is_among(patient: LocalPatient, compared: Sequence[Compared]) -> bool:
@@ -98,3 +119,9 @@ def _is_another(patient: LocalPatient, arrived: ArrivedPerson, entered: date | N
         return False
     born = holder.birth_date is not None and any(one.birth_date == holder.birth_date for one in people)
     return named.reason == "names" or not born
+
+
+def _is_told_otherwise(patient: LocalPatient, holder: Person) -> bool:
+    """Say whether who has an ID may be somebody else than who was chosen: by a name that is nearly the same alone."""
+    named = compare(patient.name, holder.name)
+    return patient.name != holder.name and named.degree != "same" and named.reason not in NO_ODDS

@@ -35,6 +35,7 @@ _OF_MEDIA, _REQUIRED = frozenset(["dicomdir", "ihe_pdi", "ihe_xdm"]), "readme.tx
 _DOCUMENTS = frozenset(
     [".rtf", ".doc", ".docx", ".odt", ".txt", ".xml", ".cda", ".htm", ".html", ".gif", ".webp", ".bmp", ".svg", ".xps"]
 )
+_SCRIPTS = (".js", ".hta")
 NAMES_TOLD = 5
 """So many names of files a finding tells."""
 
@@ -53,15 +54,36 @@ class LeftFile:
         return cls(path, kind, _CLINICAL in prefix.replace(b"\0", b"").lower())
 
 
-def apart(left: Collection[LeftFile], objects: Iterable[str], paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return what a person has to look at, documents first, and what is a viewer's; `paths` are all in the parcel."""
-    held = {folder for path in objects for folder in _folders(path)}
-    every = [path.rpartition("/") for path in _with_folders(paths)]
-    media = {folder for folder, _, name in every if name.lower() in _OF_MEDIA}
-    held |= media - {""}
-    media |= {folder for folder, _, name in every if name.lower() == _REQUIRED}
-    viewers = {folder for one in left if one.kind == PROGRAM and (folder := _viewer(one.path, held))}
-    own = [one.path for one in left if _is_viewers(one, viewers, media)]
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Folders that say what lies in them: a disc's roots, and those of viewers, by their programs or by scripts."""
+
+    media: frozenset[str]
+    viewers: frozenset[str]
+    scripts: frozenset[str]
+
+    @classmethod
+    def of(cls, left: Iterable[LeftFile], objects: Iterable[str], paths: Iterable[str]) -> Folders:
+        """Return them by where programs, scripts and objects lie; `paths` are all in the parcel."""
+        held = {folder for path in objects for folder in _folders(path)}
+        every = [path.rpartition("/") for path in _with_folders(paths)]
+        media = {folder for folder, _, name in every if name.lower() in _OF_MEDIA}
+        held |= media - {""}
+        media |= {folder for folder, _, name in every if name.lower() == _REQUIRED}
+        around = [(one, folder) for one in left if (folder := _viewer(one.path, held))]
+        viewers = frozenset(folder for one, folder in around if one.kind == PROGRAM)
+        scripts = frozenset(folder for one, folder in around if one.path.lower().endswith(_SCRIPTS))
+        return cls(frozenset(media), viewers, scripts)
+
+    def viewers_of(self, path: str) -> str:
+        """Return the widest folder of a viewer around a file, be it one that runs in a browser; nothing for none."""
+        around = [one for one in _folders(path) if one in self.viewers or one in self.scripts]
+        return around[-1] if around else ""
+
+
+def apart(left: Collection[LeftFile], folders: Folders) -> tuple[list[str], list[str]]:
+    """Return what a person has to look at, documents first, and what is a viewer's."""
+    own = [one.path for one in left if _is_viewers(one, folders.viewers, folders.media)]
     others = sorted({one.path for one in left} - set(own), key=lambda path: (not _is_document(path), path))
     return others, sorted(own)
 

@@ -33,7 +33,7 @@ def written(patient: LocalPatient) -> LocalPatient:
     sex, born = _SEXES.get(patient.sex.strip().upper()), _date(patient.birth_date)
     if sex is None:
         raise ValueUnwritable(field="sex")
-    authority = replace(_authority(patient.authority), namespace="")  # that is the issuer
+    authority = replace(authority_held(patient.authority), namespace="")  # that is the issuer
     return LocalPatient(name, patient_id, issuer, authority, born, sex)
 
 
@@ -57,7 +57,7 @@ def tidied(person: Person) -> Person:
 def tidied_order(order: Order) -> Order:
     """Return an order without what means nothing in DICOM: of its texts as much as objects hold."""
     return replace(
-        order, accession=plain(order.accession), accession_authority=_authority(order.accession_authority),
+        order, accession=plain(order.accession), accession_authority=authority_held(order.accession_authority),
         study_id=_held(order.study_id, 16), procedure_id=_held(order.procedure_id, 16),
         procedure=_held(order.procedure, 64), step_id=_held(order.step_id, 16), step=_held(order.step, 64),
     )  # fmt: skip
@@ -73,7 +73,7 @@ def _held(text: str, most: int) -> str:
     return plain("".join(one if one.isprintable() and one != "\\" else " " for one in plain(text)))[:most].rstrip()
 
 
-def _authority(authority: Authority) -> Authority:
+def authority_held(authority: Authority) -> Authority:
     """Return who issues numbers as objects hold it: of universal IDs those of a type that DICOM knows (PS3.3 10.14)."""
     universal, kind = _held(authority.universal_id, 200), _held(authority.universal_type.upper(), 16)
     kind = "UUID" if kind == "GUID" else kind or ("ISO" if _OID.fullmatch(universal) else "")

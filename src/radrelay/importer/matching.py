@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from radrelay.importer.arrived import SEXES, Person
+from radrelay.importer.arrived import SEXES, Person, sexed
 from radrelay.importer.folding import NameVerdict, Reason, compare
 from radrelay.importer.parting import ArrivedPerson, contradict
+from radrelay.importer.placeholders import is_no_birth_date, is_no_id
+from radrelay.importer.reconciling import Authority
 
 Origin = Literal["worklist", "hl7", "pacs", "archive"]
 Field = Literal["name", "birth-date", "sex", "patient-id"]
 Said = Literal["same", "compatible", "other", "unsaid"]
 Fit = Literal["fits", "perhaps", "not"]
+UNTOLD = Authority()
 
 
-_NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
+NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
 """What places here may write differently of one ID: one leaves out a second given name."""
 
 
@@ -30,11 +33,13 @@ _NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
 class Candidate:
     """A local patient as one place tells of them.
 
-    A place that names no issuer means the house's own, which is filled in before.
+    A place that names no issuer means the house's own, which is filled in before. `authority` is who issues the ID as
+    an archive tells it beside the name; what HL7 and the worklist tell of that is kept elsewhere.
     """
 
     origin: Origin
     person: Person
+    authority: Authority = UNTOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,8 @@ def _fit(rows: Sequence[Row], local: Person, *, at_odds: bool) -> Fit:
     name, born, sex = rows[:3]
     if born.verdict == "other" or sex.verdict == "other" or (name.verdict == "other" and name.reason == "names"):
         return "not"
-    return "fits" if name.verdict == born.verdict == "same" and local.patient_id and not at_odds else "perhaps"
+    told = name.verdict == born.verdict == "same" and not is_no_id(local.patient_id)
+    return "fits" if told and not at_odds else "perhaps"
 
 
 def _name(arrived: ArrivedPerson, local: Sequence[Person]) -> Row:
@@ -145,14 +151,15 @@ def _weakness(found: NameVerdict) -> tuple[int, str]:
 
 def _birth_date(arrived: ArrivedPerson, entered: date | None, local: Sequence[Person]) -> Row:
     parcel, here = {one.birth_date for one in arrived.people} - {None}, {one.birth_date for one in local} - {None}
-    days = parcel | here | ({entered} - {None})
-    verdict: Said = "other" if len(days) > 1 else "same" if parcel and here and entered else "unsaid"
+    days = {day for day in parcel | here | {entered} if day is not None}
+    told = parcel and here and entered is not None and not is_no_birth_date(entered)
+    verdict: Said = "other" if len(days) > 1 else "same" if told else "unsaid"
     return Row("birth-date", _days(parcel), _days({entered}), _days(here), verdict)
 
 
 def _sex(arrived: ArrivedPerson, local: Sequence[Person]) -> Row:
     parcel, here = {one.sex for one in arrived.people} - {""}, {one.sex for one in local} - {""}
-    both = parcel | here
+    both = {sexed(one) for one in parcel | here}
     if set(SEXES) <= both:
         verdict: Said = "other"
     elif parcel and here:
@@ -177,7 +184,8 @@ def _patient_id(parcel: Person, local: Person) -> Row:
 def _at_odds(one: Person, other: Person) -> bool:
     """Say whether two places tell of a local patient what cannot both be so."""
     names = compare(one.name, other.name)
-    return contradict(one, other) or (names.degree != "same" and names.reason not in _NO_ODDS)
+    differ = one.name != other.name and names.degree != "same" and names.reason not in NO_ODDS
+    return contradict(one, other) or differ
 
 
 def _days(days: Iterable[date | None]) -> str:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from radrelay.errors import TooLarge
-from radrelay.importer.arrived import SEXES, ArrivedObject, Person
+from radrelay.importer.arrived import SEXES, ArrivedObject, Person, sexed
 from radrelay.importer.folding import compare, same_keys
+from radrelay.importer.placeholders import is_no_birth_date, is_no_id
 
 MOST_NAMINGS = 1000
 """Nobody's parcel of a few patients names people in as many ways, studies counted."""
@@ -107,8 +108,9 @@ def agree(one: Person, other: Person, *, in_one_study: bool = False) -> bool:
     names = compare(one.name, other.name)
     if names.degree == "other":
         return False
-    born = one.birth_date is not None and one.birth_date == other.birth_date
-    if names.degree == "same":
+    born = one.birth_date is not None and one.birth_date == other.birth_date and not is_no_birth_date(one.birth_date)
+    literally = bool(one.name) and one.name == other.name  # if it says little, it says so of the same
+    if names.degree == "same" or (literally and (by_id or in_one_study)):
         return bool(by_id or born or in_one_study)
     if names.reason == "unsaid":
         return bool(by_id) or (in_one_study and not (one.said and other.said))
@@ -118,7 +120,7 @@ def agree(one: Person, other: Person, *, in_one_study: bool = False) -> bool:
 def contradict(one: Person, other: Person) -> bool:
     """Say whether birth date or sex tell of two people."""
     born = one.birth_date is not None and other.birth_date is not None and one.birth_date != other.birth_date
-    return born or (one.sex != other.sex and {one.sex, other.sex} == set(SEXES))
+    return born or {sexed(one.sex), sexed(other.sex)} == set(SEXES)
 
 
 def _excluded(one: Person, other: Person) -> bool:
@@ -127,8 +129,8 @@ def _excluded(one: Person, other: Person) -> bool:
 
 
 def _ids(one: Person, other: Person) -> bool | None:
-    """Return whether two IDs are one; none where either says nothing."""
-    if not one.patient_id or not other.patient_id:
+    """Return whether two IDs are one; none where either says nothing, or what many have."""
+    if is_no_id(one.patient_id) or is_no_id(other.patient_id):
         return None
     issuers = not one.issuer or not other.issuer or one.issuer == other.issuer
     return one.patient_id == other.patient_id and issuers

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from radrelay.dicom.characters import encode
-from radrelay.dicom.elements import Buffer, DataElements
+from radrelay.dicom.elements import Buffer
 from radrelay.dicom.errors import NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.names import plain_ascii
-from radrelay.dicom.reidentify import ORIGINAL_ATTRIBUTES, Edit, Modification, items_of, reidentify
+from radrelay.dicom.reidentify import ORIGINAL_ATTRIBUTES, Edit, Modification, items_of, place_of, reidentify
 from radrelay.dicom.rewrite import NewElement, Rules, element_header, item
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.dicom.values import parse_date
@@ -185,7 +185,7 @@ class _Sequences:
         }
         if self.old:
             parts = list(_elements(self.old, rules, terms))
-            place = DataElements(data_set, rules.explicit, little_endian=True).places.get(QUALIFIERS)
+            place = place_of(data_set, QUALIFIERS, rules)
             if place is not None:
                 parts.append(bytes(memoryview(data_set)[place.start : place.end]))
             value = items_of(data_set, OTHER_IDS, rules) + item(b"".join(parts))

@@ -175,11 +175,19 @@ def order_of(row: ImportPerson) -> Order | None:
 
 
 def _candidates(candidates: Iterable[Candidate]) -> list[Row]:
-    return [{"origin": one.origin, **_person(one.person)} for one in candidates]
+    return [{"origin": one.origin, **_person(one.person), **_issued(one.authority)} for one in candidates]
 
 
 def _candidates_of(told: Iterable[Row]) -> tuple[Candidate, ...]:
-    return tuple(Candidate(one["origin"], _person_of(one)) for one in told)
+    return tuple(
+        Candidate(one["origin"], _person_of(one), Authority(one.get("universal_id", ""), one.get("universal_type", "")))
+        for one in told
+    )
+
+
+def _issued(one: Authority) -> dict[str, str]:
+    """Return who issues an ID; nothing where nobody says it, as for most."""
+    return {"universal_id": one.universal_id, "universal_type": one.universal_type} if one.universal_id else {}
 
 
 def _person(one: Person) -> dict[str, str]:

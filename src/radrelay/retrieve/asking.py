@@ -17,6 +17,7 @@ STUDY_DATE, STUDY_TIME, ACCESSION, AVAILABILITY = 0x00080020, 0x00080030, 0x0008
 MODALITY, MODALITIES, STUDY_DESCRIPTION, SERIES_DESCRIPTION = 0x00080060, 0x00080061, 0x00081030, 0x0008103E
 SOP_CLASS_UID, SOP_UID = 0x00080016, 0x00080018
 PATIENT_NAME, PATIENT_ID, ISSUER, BIRTH_DATE, SEX = 0x00100010, 0x00100020, 0x00100021, 0x00100030, 0x00100040
+QUALIFIERS, UNIVERSAL_ID, UNIVERSAL_TYPE = 0x00100024, 0x00400032, 0x00400033
 BODY_PART = 0x00180015
 WARD = 0x00380300
 STUDY_UID, SERIES_UID, SERIES_NUMBER = 0x0020000D, 0x0020000E, 0x00200011
@@ -49,6 +50,8 @@ def study_keys(wanted: Wanted) -> list[Element]:
         STUDY_UID: wanted.study_uid.strip(),
     }
     keys: list[Element] = [(tag, vr, asked.get(tag, "")) for tag, vr in STUDY_KEYS]
+    if wanted.issuers:
+        keys.append((QUALIFIERS, "SQ", ()))
     return [*keys, (WARD, "LO", wanted.ward)] if wanted.ward else keys
 
 
@@ -74,6 +77,7 @@ def study_of(match: Sequence[Key]) -> FoundStudy | None:
     told = _Told(match)
     if not told.text(STUDY_UID):
         return None
+    qualifiers = told.item(QUALIFIERS)
     return FoundStudy(
         study_uid=told.text(STUDY_UID),
         patient_id=told.text(PATIENT_ID),
@@ -90,6 +94,8 @@ def study_of(match: Sequence[Key]) -> FoundStudy | None:
         instances=told.number(INSTANCES_OF_STUDY),
         availability=told.text(AVAILABILITY),
         ward=told.text(WARD),
+        issuer_id=qualifiers.text(UNIVERSAL_ID),
+        issuer_id_type=qualifiers.text(UNIVERSAL_TYPE),
     )
 
 
@@ -163,6 +169,11 @@ class _Told:
     def values(self, tag: int) -> tuple[str, ...]:
         key = self._keys.get(tag)
         return tuple(one.strip() for one in key.values if one.strip()) if key is not None else ()
+
+    def item(self, tag: int) -> _Told:
+        """Return the only item of a sequence, one that says nothing where there is none or more."""
+        key = self._keys.get(tag)
+        return _Told(key.items[0] if key is not None and len(key.items) == 1 else ())
 
     def number(self, tag: int) -> int | None:
         text = self.text(tag)

@@ -251,7 +251,8 @@ def _matching(keys: Sequence[Element], returned: Sequence[tuple[int, str]], limi
     """Return a query: what has a value is looked for, what does not is asked to be told."""
     asked = {tag: value for tag, _, value in keys if isinstance(value, str) and value}
     wanted: Params = [(_tag(tag), value) for tag, value in asked.items()]
-    return [*wanted, *(("includefield", _tag(tag)) for tag, _ in returned if tag not in asked), ("limit", limit)]
+    told = [tag for tag, _ in returned] + [tag for tag, vr, _ in keys if vr == "SQ"]
+    return [*wanted, *(("includefield", _tag(tag)) for tag in told if tag not in asked), ("limit", limit)]
 
 
 def _tag(tag: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from radrelay.network.errors import WebTrouble
+from radrelay.network.limits import IDENTIFIER_DEPTH
 from radrelay.network.ports import Key
 
 MATCH_BYTES = 1 << 20
@@ -101,14 +102,17 @@ class _Array:
             raise NoMatches("a match is too long", reason="a match of more than 1 MiB")
 
 
-def _keys(match: Mapping[str, Any]) -> Iterator[Key]:
+def _keys(match: Mapping[str, Any], depth: int = 0) -> Iterator[Key]:
     for name, element in match.items():
         if not _TAG.fullmatch(name) or not isinstance(element, dict):
             continue
-        values = element.get("Value")
-        told = [_text(one) for one in values] if isinstance(values, list) else []
-        vr = element.get("vr")
-        yield Key(int(name, 16), vr if isinstance(vr, str) else "UN", "\\".join(told))
+        values, vr = element.get("Value"), element.get("vr")
+        listed = values if isinstance(values, list) else []
+        if vr == "SQ":
+            items = [one for one in listed if isinstance(one, dict)] if depth < IDENTIFIER_DEPTH else []
+            yield Key(int(name, 16), vr, "", tuple(tuple(_keys(one, depth + 1)) for one in items))
+        else:
+            yield Key(int(name, 16), vr if isinstance(vr, str) else "UN", "\\".join(map(_text, listed)))
 
 
 def _text(value: object) -> str:

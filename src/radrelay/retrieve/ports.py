@@ -39,7 +39,10 @@ class PacsNode:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for. Names and descriptions may hold `*`; dates are both inclusive."""
+    """What is looked for. Names and descriptions may hold `*`; dates are both inclusive.
+
+    `issuers`: it is to be told who issues the patient IDs beside its name, which not every archive can be asked.
+    """
 
     patient_id: str = ""
     patient_name: str = ""
@@ -51,11 +54,15 @@ class Wanted:
     modalities: tuple[str, ...] = ()
     description: str = ""
     ward: str = ""
+    issuers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FoundStudy:
-    """A study as an archive elsewhere tells of it; what it does not tell is empty or none."""
+    """A study as an archive elsewhere tells of it; what it does not tell is empty or none.
+
+    `issuer_id` is the universal ID of who issues the patient's, `issuer_id_type` its type (0010,0024).
+    """
 
     study_uid: str
     patient_id: str = ""
@@ -72,6 +79,8 @@ class FoundStudy:
     instances: int | None = None
     availability: str = ""
     ward: str = ""
+    issuer_id: str = ""
+    issuer_id_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 An archive matches names letter by letter, and tells maiden names, particles and titles in an order of its own: whether
 it is the same person is folded and compared here. Only an archive that has more of that day than it may tell, or that
 does not answer a question without a name, is asked for names, too: for what the words of a name begin with in every way
-of writing it. One that does not answer in time, or never whole, is told of by its name.
+of writing it. One that does not answer in time, or never whole, is told of by its name. Who has an ID is asked while a
+person waits at a page: only for seconds.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
+from threading import Lock
+from time import monotonic
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,10 +25,12 @@ from sqlalchemy.orm import Session
 from radrelay.dicom.values import parse_date
 from radrelay.importer.arrived import Person
 from radrelay.importer.folding import compare
-from radrelay.importer.local_values import tidied
+from radrelay.importer.local_values import authority_held, tidied
 from radrelay.importer.matching import Candidate
 from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.reconciling import Authority
 from radrelay.importer.surroundings import Candidates
+from radrelay.retrieve.errors import Broken
 from radrelay.retrieve.models import Pacs
 from radrelay.retrieve.nodes import node_of
 from radrelay.retrieve.ports import Answer, Connector, FoundStudy, PacsNode, Wanted
@@ -36,8 +42,33 @@ MOST_STARTS = 12
 """So many beginnings of names an archive is asked for; of longer names its answer is not whole."""
 _WANT_NAMES = frozenset({"query-refused", "web-trouble", "search-too-wide"})
 """How archives refuse a question that names nobody; of others it is of no use to ask again."""
+HOLDER_S = 5.0
+"""Whose an ID is has to be answered within so many seconds; somebody waits for it at a page, and may ask again."""
+RESTS_S = 20.0
+"""One that has not answered in time is not asked again for so long who somebody is: a parcel may name many."""
+_WANT_LESS = frozenset({"query-refused", "web-trouble", "web-refused", "peer-aborted", "peer-gone"})
+"""How archives refuse a question for more than they know."""
+_HUNG = frozenset({"search-timed-out", "node-unreachable", "node-silent", "peer-silent", "peer-too-slow"})
 _WORDS = re.compile(r"[\s^=,;.\-]+")
 _COMMON = re.compile(r"(?:(?!ss)[b-np-tv-z])+", re.IGNORECASE | re.ASCII)
+
+
+class Resting:
+    """Archives that have not answered in time a moment ago; thread-safe."""
+
+    def __init__(self) -> None:
+        self._until: dict[uuid.UUID, float] = {}
+        self._lock = Lock()
+
+    def note(self, pacs: uuid.UUID) -> None:
+        """Note that one has not answered."""
+        with self._lock:
+            self._until[pacs] = monotonic() + RESTS_S
+
+    def awake(self, nodes: Sequence[PacsNode]) -> list[PacsNode]:
+        """Return those that are worth asking."""
+        with self._lock:
+            return [one for one in nodes if self._until.get(one.id, 0.0) <= monotonic()]
 
 
 def archives_of(session: Session, organisation_id: uuid.UUID) -> list[PacsNode]:
@@ -52,8 +83,13 @@ def archived_candidates(
     settings: RetrieveSettings,
     arrived: ArrivedPerson,
     entered: date | None,
+    resting: Resting | None = None,
 ) -> Candidates:
-    """Return patients of archives who may be somebody; asks all at once, each within its time."""
+    """Return patients of archives who may be somebody; asks all that are not `resting` at once, each within its time.
+
+    So one that hangs costs a parcel of many people its time once.
+    """
+    resting = resting or Resting()
     born = {one.birth_date for one in arrived.people} | {entered}
     if not nodes or not any(one.name for one in arrived.people):
         return Candidates()
@@ -68,11 +104,16 @@ def archived_candidates(
             person = _person(one.study)
             if _may_be(arrived, person):
                 found.setdefault(person)
+        for told in result.asked:
+            if told.trouble is not None and told.trouble.code in _HUNG:
+                resting.note(told.pacs)
         return {one.pacs: one for one in result.asked if one.trouble is not None or one.more}
 
     for day in sorted(one for one in born if one is not None):
-        short = ask(nodes, Wanted(birth_date=day))
-        by_name = [one for one in nodes if one.id in short and _may_tell_names(short[one.id])]
+        awake = resting.awake(nodes)
+        silent |= {one.id for one in nodes} - {one.id for one in awake}
+        short = ask(awake, Wanted(birth_date=day))
+        by_name = [one for one in awake if one.id in short and _may_tell_names(short[one.id])]
         starts, whole = _starts(arrived)
         silent |= short.keys() - {one.id for one in by_name} if whole else short.keys()
         for start in starts if by_name else ():
@@ -84,20 +125,36 @@ def archived_candidates(
 def archived_holders(
     connector: Connector, nodes: Sequence[PacsNode], settings: RetrieveSettings, patient_id: str
 ) -> Candidates:
-    """Return whom archives know by a patient ID, of any issuer; asks all at once, each within its time."""
+    """Return whom archives know by a patient ID, of any issuer; asks all at once, for `HOLDER_S` at most."""
     if not nodes or not patient_id or set(patient_id) & set("*?\\"):  # those mean something else in a question
         return Candidates()
-    within_s = settings.search_timeout_s + settings.connect_timeout_s
-    result = search(nodes, partial(_asked, connector, Wanted(patient_id=patient_id), settings.search_limit), within_s)
-    people = dict.fromkeys(tidied(_person(one.study)) for one in result.studies)
+    within_s = min(HOLDER_S, settings.search_timeout_s + settings.connect_timeout_s)
+    result = search(nodes, partial(_issuers_asked, connector, patient_id, settings.search_limit), within_s)
+    found = dict.fromkeys(
+        Candidate("pacs", tidied(_person(one.study)), _authority(one.study)) for one in result.studies
+    )
     names = {one.id: one.name for one in nodes}
     silent = sorted(names[one.pacs] for one in result.asked if one.trouble is not None or one.more)
-    found = (Candidate("pacs", one) for one in people if one.patient_id == patient_id)
-    return Candidates(tuple(found), tuple(silent))
+    return Candidates(tuple(one for one in found if one.person.patient_id == patient_id), tuple(silent))
 
 
 def _asked(connector: Connector, wanted: Wanted, most: int, node: PacsNode) -> Answer:
     return connector.search(node, wanted, most)
+
+
+def _issuers_asked(connector: Connector, patient_id: str, most: int, node: PacsNode) -> Answer:
+    """Ask whose an ID is and who issues it; an archive that does not take that is asked without the issuer."""
+    wanted = Wanted(patient_id=patient_id, issuers=True)
+    try:
+        return connector.search(node, wanted, most)
+    except Broken as broken:
+        if broken.trouble.code not in _WANT_LESS:
+            raise
+        return connector.search(node, replace(wanted, issuers=False), most)
+
+
+def _authority(study: FoundStudy) -> Authority:
+    return replace(authority_held(Authority(study.issuer_id, study.issuer_id_type)), namespace="")
 
 
 def _may_tell_names(asked: Asked) -> bool:

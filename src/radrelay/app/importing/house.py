@@ -14,7 +14,13 @@ from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.access import Principal, system_principal
-from radrelay.app.importing.archives import archived_candidates, archived_holders, archives_of, together
+from radrelay.app.importing.archives import (
+    Resting,
+    archived_candidates,
+    archived_holders,
+    archives_of,
+    together,
+)
 from radrelay.app.importing.authorities import authority_of
 from radrelay.app.importing.candidates import held_candidates, import_orders
 from radrelay.app.importing.holders import holders_of
@@ -61,7 +67,7 @@ class House:
     ) -> None:
         """Ask archives elsewhere, too, where there is what asks them (`archives`, as `retrieve` says)."""
         self._database, self._clock, self._versions = database, clock, Versions(reader)
-        self._archives, self._retrieve = archives, retrieve
+        self._archives, self._retrieve, self._resting = archives, retrieve, Resting()
 
     def candidates(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
         """Return who somebody in a parcel may be here."""
@@ -70,7 +76,8 @@ class House:
             nodes = archives_of(session, organisation_id) if self._archives is not None else []
             own = own_issuer(session, organisation_id)
         if self._archives is not None and self._retrieve is not None:
-            held = together((held, archived_candidates(self._archives, nodes, self._retrieve, arrived, entered)))
+            asked = archived_candidates(self._archives, nodes, self._retrieve, arrived, entered, self._resting)
+            held = together((held, asked))
         return replace(held, found=tuple(_issued(one, own) for one in held.found))
 
     def near(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:

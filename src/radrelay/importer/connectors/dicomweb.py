@@ -19,6 +19,7 @@ from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.connectors.wado import (
     GONE,
     PAGE,
+    SHORT_PAGE,
     SHUT,
     STUDY_UID,
     Match,
@@ -165,7 +166,7 @@ class DicomWebErrand:
                 self._lost += [{}] if more and (page or refused) else []
                 return found
             asked += len(page)
-            more = len(page) == PAGE or "additional results" in reply.headers.get("warning", "")
+            more = len(page) in (PAGE, SHORT_PAGE) or "additional results" in reply.headers.get("warning", "")
 
     def _one(self, uid: str) -> list[Match]:
         """Ask for a study; a service without a search, or whose token opens no more than studies, may have it."""

@@ -31,6 +31,7 @@ Resource = Mapping[str, Any]
 Fetch = Callable[[str], Resource | None]
 WADO_RS, DICOM_UID = "dicom-wado-rs", "urn:dicom:uid"
 ACCESS_TOKEN = "http://fhir.org/argonaut/smart-imaging/StructureDefinition/requires-access-token"  # noqa: S105  # a name
+IN_ERROR = "entered-in-error"
 NOT_USED = ("off", "entered-in-error", "error", "test")
 SEXES = {"male": "M", "female": "F", "other": "O"}
 TAKEN = ("application/pdf", "application/zip", "application/dicom", "image/jpeg", "image/png", "image/tiff")
@@ -106,11 +107,12 @@ class _Reading:
                 self._by_name.setdefault(url, one)
 
     def found(self) -> Iterator[Named]:
-        """Yield the studies, and then the files."""
-        for _, one in self._resources:
+        """Yield the studies, and then the files; what was entered in error is nobody's, and may be another's."""
+        meant = [one for _, one in self._resources if IN_ERROR not in (one.get("status"), one.get("docStatus"))]
+        for one in meant:
             if one.get("resourceType") == "ImagingStudy":
                 yield from self._study(one)
-        attachments = [attachment for _, one in self._resources for attachment in _attachments(one)]
+        attachments = [attachment for one in meant for attachment in _attachments(one)]
         for number, attachment in enumerate(attachments, 1):
             file = self._file(attachment, number)
             if file is not None:

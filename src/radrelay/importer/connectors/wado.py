@@ -1,8 +1,10 @@
 """Studies fetched by WADO-RS and looked for by QIDO-RS, through the guarded way out (PS3.18 10.4, 10.6).
 
 In: where a study is, and what opens it there. Out: one ZIP of its objects as they were stored (transfer syntax `*`). A
-body passes part by part, each told by its bytes. Where it breaks off, what is missing is asked for object by object, or
-as a whole again where the service lists nothing; what has come is not taken twice.
+body passes part by part, each told by its bytes. Where it breaks off, or only a part is sent (206), what is missing is
+asked for object by object, or as a whole again where the service lists nothing; what has come is not taken twice. A
+service that gives no whole studies is asked for objects, one that knows no `*` for what it gives by itself, and one
+that lists no more than some at once for shorter pages.
 """
 
 from __future__ import annotations
@@ -44,9 +46,11 @@ from radrelay.importer.errors import (
 from radrelay.importer.outgoing import Answering, Reply, Request, Session
 
 OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+PLAIN_OBJECTS = 'multipart/related; type="application/dicom"'
 DICOM_JSON = "application/dicom+json, application/json;q=0.9"
-OK, NOTHING, SHUT, GONE = 200, 204, (401, 403), (404, 410)
-PAGE, MOST_OBJECTS = 500, 100_000
+OK, NOTHING, PART, SHUT, GONE = 200, 204, 206, (401, 403), (404, 410)
+NO_SUCH_FORM, NO_WHOLES, NO_SUCH_PAGE = (406, 415), (400, 405, 413, 422, 501), (400, 413, 422)
+PAGE, SHORT_PAGE, MOST_OBJECTS = 500, 100, 100_000
 IDENTIFIED = 64 << 10
 PATIENCE_S = 1800.0
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
@@ -82,7 +86,7 @@ def matches_of(reply: Reply) -> list[Match]:
         told = json.loads(reply.body or b"[]")
     except (ValueError, RecursionError):
         told = None
-    if reply.status != OK or not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
+    if reply.status not in (OK, PART) or not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
         raise PortalUnclear(f"{host} does not answer as DICOMweb does", host=host)
     return told
 
@@ -101,8 +105,13 @@ def value_of(match: Match, tag: str) -> str:
 
 
 def search(session: Session, url: str, query: Mapping[str, str | int], credentials: Mapping[str, str]) -> Reply:
-    """Ask a QIDO-RS service; raises `PortalBusy`. Other statuses are the caller's to judge."""
+    """Ask a QIDO-RS service; raises `PortalBusy`. Other statuses are the caller's to judge.
+
+    One that refuses a page of `PAGE` may give one of `SHORT_PAGE`.
+    """
     reply = session.ask(Request("GET", f"{url}?{urlencode(query)}", {"Accept": DICOM_JSON}, credentials))
+    if reply.status in NO_SUCH_PAGE and query.get("limit") == PAGE:
+        return search(session, url, {**query, "limit": SHORT_PAGE}, credentials)
     seconds = busy_s(reply.status, reply.headers, None)
     if seconds is not None:
         raise PortalBusy(host=reply.target.name, seconds=seconds)
@@ -138,7 +147,7 @@ class StudyFetch:
         self._session, self._places, self._tell, self._pause = session, places, tell, pause
         self._host = session.outgoing.target(places[0].base).name
         self._zip = ObjectZip(sink, self._host, session.outgoing.limits.most_bytes)
-        self._promised, self._unnamed = promised, 0
+        self._promised, self._unnamed, self._accept = promised, 0, OBJECTS
         self._have, self._now = dict[Identity, bytes](), set[Identity]()
         self._resuming, self._waited = Resuming(session.outgoing.limits, pause), 0.0
 
@@ -173,6 +182,15 @@ class StudyFetch:
                 left.pop(0)
             except PortalBusy as busy:
                 self._wait(busy)
+            except NotThere:
+                if self._promised is None or left[0] in place.urls:
+                    raise
+                left.pop(0)  # that it lacks is told by the number that was promised
+            except PortalRefused as refused:
+                found = self._missing(place) if left[0] in place.urls and refused.facts["status"] in NO_WHOLES else None
+                if not found:
+                    raise
+                left = found
             except BROKEN as trouble:
                 if not self._resuming.again(further=self._zip.count > before, trouble=trouble):
                     raise
@@ -211,25 +229,34 @@ class StudyFetch:
 
     def _take(self, url: str, credentials: Mapping[str, str]) -> None:
         self._now = set()
-        with self._session.answering(Request("GET", url, {"Accept": OBJECTS}, credentials)) as reply:
-            host = reply.target.name
+        with self._session.answering(Request("GET", url, {"Accept": self._accept}, credentials)) as reply:
             if reply.status == NOTHING:
                 return
-            if reply.status != OK:
-                raise refusal(reply.status, host, reply.headers)
-            boundary = _boundary(reply)
-            if not boundary:
-                self._object(host, reply.pieces)
+            if reply.status in (OK, PART):
+                self._parts_of(reply)
                 return
-            try:
+            if reply.status not in NO_SUCH_FORM or self._accept != OBJECTS:
+                raise refusal(reply.status, reply.target.name, reply.headers)
+        self._accept = PLAIN_OBJECTS
+        self._take(url, credentials)
+
+    def _parts_of(self, reply: Answering) -> None:
+        """Take the objects of an answer; raises `PortalBrokeOff` where it is not all of them."""
+        host, boundary = reply.target.name, _boundary(reply)
+        try:
+            if boundary:
                 for part in _parts(read_parts(reply.pieces, boundary)):
                     self._object(host, part)
-            except BadMultipart:
-                raise PortalBrokeOff(f"{host} broke off before all had come", host=host) from None
-            except TooLarge as error:
-                if isinstance(error, PortalTrouble):
-                    raise
-                raise ParcelTooLarge(f"{host} sends too many parts", host=host) from None
+            else:
+                self._object(host, reply.pieces)
+        except BadMultipart:
+            raise PortalBrokeOff(f"{host} broke off before all had come", host=host) from None
+        except TooLarge as error:
+            if isinstance(error, PortalTrouble):
+                raise
+            raise ParcelTooLarge(f"{host} sends too many parts", host=host) from None
+        if reply.status == PART:
+            raise PortalBrokeOff(f"{host} sends only a part of what it was asked for", host=host)
 
     def _object(self, host: str, pieces: Iterator[bytes]) -> None:
         """Take one object, judged by its first bytes, unless it is here; one that does not say which it is always.

@@ -18,6 +18,7 @@ from radrelay.archive.locking import lock_archive
 from radrelay.importer import acts, beginning, brought, cases, deciding, sending_on, taking_back
 from radrelay.importer.beginning import Asked
 from radrelay.importer.endings import list_ending
+from radrelay.importer.holding import as_issued
 from radrelay.importer.import_errors import ImportElsewhere, NotSentOn
 from radrelay.importer.models import ImportCase
 from radrelay.importer.waiting import today_at
@@ -221,6 +222,7 @@ def choose_patient(
     patient = importing.patient_chosen(services, principal, choice.patient)
     order = importing.order_chosen(services, principal, patient, choice.order)
     elsewhere = importing.known_elsewhere(services, principal, case_id, number, patient)
+    patient = as_issued(patient, elsewhere.found) if patient is not None else None
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id, lock=True)
         if "instead_of" in choice.model_fields_set:

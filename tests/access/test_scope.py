@@ -98,7 +98,11 @@ def seen(
     found = scope(session, who, right, now=now)
     studies = session.scalars(sa.select(Study.id).where(found.study_filter(Study.id)))
     series = session.scalars(sa.select(Series.id).where(found.series_filter(Series.study_id, Series.id)))
-    return set(studies), set(series)
+    told = set(studies), set(series)
+    listed = found.listed(session, Study.id)
+    for condition in [listed.condition, *(make() for make in (listed.each, listed.sooner) if make is not None)]:
+        assert set(session.scalars(sa.select(Study.id).where(condition))) == told[0]
+    return told
 
 
 def give(session: Session, target: Target, *rights: Right, who: Grantee | None = None, **more: object) -> uuid.UUID:

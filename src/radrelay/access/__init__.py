@@ -3,6 +3,7 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
+from radrelay.access.asked import BROKEN_GLASS, BY_RULE
 from radrelay.access.barring import Bar, Ground, WantedBar, bar, barred_ids, bars, is_barred, kept_aside, unbar
 from radrelay.access.broken_glass import (
     BreakKind,
@@ -145,7 +146,7 @@ from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, 
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
 from radrelay.access.source_reach import SourceReach, kept_from, reach_of_sources
-from radrelay.access.visibility import BROKEN_GLASS, BY_RULE, count_up_to, open_to_all, unbarred
+from radrelay.access.visibility import count_up_to, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,

@@ -15,10 +15,10 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import BROKEN_GLASS
 from radrelay.access.grants import Grantee, Target, grant
 from radrelay.access.models import BrokenGlass, Notice
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import BROKEN_GLASS
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from radrelay.access.visibility import SERIES, STUDY, IdColumn, Openness, Reached, is_restricted, there_is
+from radrelay.access.placeholders import SINCE
+from radrelay.access.tables import SERIES, STUDY, IdColumn
+from radrelay.access.visibility import Openness, Reached, is_restricted, there_is
 
 UNBORN = date(1, 1, 1)  # who has this birth date, and who has none, contradict each other no more than any with none
 
@@ -98,7 +99,7 @@ class Priors:
             _is_in(sa.tuple_(*_telling(one)), self._leading()),
         )  # fmt: skip
         if self.since is not None:
-            alike = sa.and_(row.c.study_date >= self.since, alike)
+            alike = sa.and_(row.c.study_date >= self._from, alike)
         return sa.or_(sa.func.coalesce(alike, sa.false()), asked_each)
 
     def _leading(self) -> sa.CompoundSelect[Any]:
@@ -120,7 +121,7 @@ class Priors:
         one = seen.c
         found = sa.select(*_telling(one)).where(
             one.organisation_id == self._organisation,
-            sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.now),
+            sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.at),
         )
         if self.openness is None:
             return found
@@ -129,8 +130,22 @@ class Priors:
         )
 
     @property
-    def _organisation(self) -> uuid.UUID:
-        return self.led_by.asked.principal.organisation_id
+    def _organisation(self) -> Any:
+        return self.led_by.asked.organisation
+
+    @property
+    def _from(self) -> Any:
+        return SINCE if self.led_by.asked.blank else self.since
+
+    def blanked(self) -> Priors:
+        """Return the same for whoever asks like this: equal for all of them (see `written`)."""
+        openness = self.openness and self.openness.blanked()
+        since = self.since and date.min
+        return replace(self, led_by=self.led_by.blanked(), since=since, openness=openness)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of the names."""
+        return {**self.led_by.values(), SINCE.key: self.since}
 
     def ids(self) -> sa.Select[Any]:
         """Return the ids of all studies that the few that are seen lead to.
@@ -151,7 +166,7 @@ class Priors:
 
         What is asked of `seen` stands in one index, and so does that of `prior`.
         """
-        organisation, now = self._organisation, self.led_by.asked.now
+        organisation, now = self._organisation, self.led_by.asked.at
         found: list[ColumnElement[bool]] = [
             of_one_person(prior.c, seen.c),
             seen.c.id != prior.c.id,
@@ -161,7 +176,7 @@ class Priors:
             sa.or_(seen.c.expires_at.is_(None), seen.c.expires_at > now),
         ]
         if self.since is not None:
-            found.append(prior.c.study_date >= self.since)
+            found.append(prior.c.study_date >= self._from)
         if self.same_body_part:
             one, another = SERIES.alias(), SERIES.alias()
             both = sa.select(sa.literal(1)).where(

@@ -11,11 +11,11 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import BY_RULE, OWNER
 from radrelay.access.errors import GrantChanged
 from radrelay.access.grants import Grantee, Target, join_rights
 from radrelay.access.models import Grant
 from radrelay.access.principal import Right
-from radrelay.access.visibility import BY_RULE, OWNER
 from radrelay.errors import NotFound
 from radrelay.storage.remembering import remember_set
 

@@ -16,9 +16,9 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import BY_RULE, OWNER
 from radrelay.access.errors import DirectoryMember, GroupExists
 from radrelay.access.models import Grant, Group, Member, ReleaseRule
-from radrelay.access.visibility import BY_RULE, OWNER
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
 from radrelay.storage.remembering import remember_gone, remember_set

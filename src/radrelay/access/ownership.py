@@ -17,10 +17,10 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import OWNER
 from radrelay.access.grants import Grantee, Target, grant
 from radrelay.access.models import Grant, Member
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import OWNER
 from radrelay.errors import Conflict
 
 MOST_OWNERS = 50

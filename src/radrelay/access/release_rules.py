@@ -16,13 +16,13 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import BY_RULE
 from radrelay.access.errors import RuleChanged, RuleHasReleases
 from radrelay.access.grants import Grantee, Target, grant
 from radrelay.access.groups import require_group
 from radrelay.access.models import Grant, Group, ReleaseRule, RuleRelease
 from radrelay.access.principal import Right
 from radrelay.access.rule_matching import TEXTS, Conditions, StudyFacts, cleaned, fits
-from radrelay.access.visibility import BY_RULE
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
 

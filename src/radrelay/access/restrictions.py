@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from radrelay.access.asked import BY_RULE, OWNER
 from radrelay.access.models import Grant, Restricted, Restriction, RuleRelease
-from radrelay.access.visibility import BY_RULE, HOLDING, OWNER
+from radrelay.access.tables import HOLDING
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id

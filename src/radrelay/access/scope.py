@@ -9,43 +9,28 @@ restricted (`barring`) it is within nobody's reach. `visibility` writes the SQL.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from radrelay.access.asked import NO_ROLE, Asked, counts, grants_of, is_trusted, whom
 from radrelay.access.earlier_studies import Priors
+from radrelay.access.listed import SERVER, Form, Listed, is_among, is_one_of, said
 from radrelay.access.models import PriorRule
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import (
-    GRANT,
-    HOLDING,
-    NO_ROLE,
-    RESTRICTED,
-    SERIES,
-    Asked,
-    IdColumn,
-    Openness,
-    Reached,
-    count_up_to,
-    counts,
-    grants_of,
-    is_trusted,
-    there_is,
-    unbarred,
-    whom,
-)
+from radrelay.access.tables import GRANT, HOLDING, RESTRICTED, SERIES, IdColumn
+from radrelay.access.visibility import TARGETS, Openness, Reached, count_up_to, there_is, unbarred
 from radrelay.clock import SystemClock
 from radrelay.storage.columns import Id, Instant
 
 __all__ = ["HOLDING", "Listed", "Scope", "matching", "scope"]
 _SYSTEM_CLOCK = SystemClock()
+_NONE = uuid.UUID(int=0)
 _RULE = PriorRule.__table__.c
 GATHERED = 30_000
 """Patients that are gathered before a list is walked: whose study is not one of theirs is not asked about further."""
@@ -53,30 +38,6 @@ SOME = 1_200
 """Of more patients the newest studies may well fill a page: these are looked at before all are gathered."""
 FEW = 5_000
 """Who sees no more studies is answered from those; who sees more, by walking the list until a page is full."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What somebody may see of a list: the condition on a study's id, and whether it names `few` studies.
-
-    `each` is the same condition, asked of one row after the other: where something else leaves few rows.
-    `surely` is quicker to ask and never true where the condition is not, for counting up to a number. `in_hand` gives
-    the condition with all ids gathered beforehand, for who is not given more than so many; none for who is given more:
-    for a long walk that comes by little that is seen. `ids` gives them themselves, likewise, where they are all that
-    is seen. `by_patient` says that the few are found by their patients; `led`
-    that a study is passed by whose patient is not among some that are gathered, before anything else of it is asked.
-    `sooner` is the condition of that kind on what the few are: for a walk that is given up where it fills no page.
-    """
-
-    condition: ColumnElement[bool]
-    few: bool | None  # none: that is to be found out
-    each: Callable[[], ColumnElement[bool]] | None = None
-    surely: Callable[[], ColumnElement[bool]] | None = None
-    in_hand: Callable[[IdColumn, int], ColumnElement[bool] | None] | None = None
-    ids: Callable[[int], sa.CompoundSelect[Any] | None] | None = None
-    by_patient: bool = False
-    led: bool = False
-    sooner: Callable[[], ColumnElement[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,75 +137,93 @@ class Scope:
     def _part(self, session: Session, study_id: IdColumn) -> Listed:
         """Return what is seen by who was given no more than sources, studies and series."""
         reached = self._reached.read(session)
-        count = count_up_to(session, reached.patients(), max(FEW, GATHERED))  # as many as it has ids
-        gathered = count <= FEW or reached.names_up_to(session, FEW)  # what leads to earlier studies is some of it
+        count = reached.count(session, "patients", max(FEW, GATHERED))  # as many as it has ids
+        gathered = (
+            count <= FEW or reached.count(session, "one by one", FEW) <= FEW
+        )  # what leads to earlier studies is some of it
         priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, gathered=gathered))
         known = replace(self, _read=replace(reached, gathered=gathered), _priors=priors)
         if count <= FEW:
             known = replace(known, _openness=known._openness and replace(known._openness, gathered=True))
-            sooner = partial(known._led, study_id) if priors is not None and count > SOME else None
-            few = known._few(session, study_id, each=partial(self.study_filter, study_id))
-            return replace(few, sooner=sooner)
+            sooner = partial(known._said, session, "led", study_id) if priors is not None and count > SOME else None
+            each = partial(self._said, session, "each", study_id)
+            found = known._said(session, "few", study_id)
+            return Listed(found, few=True, each=each, sooner=sooner, by_patient=known._leads_on)
         in_hand = partial(known._in_hand, session)
         if priors is not None and count <= GATHERED:  # else a look at the study itself is as short
-            return Listed(known._led(study_id), few=False, in_hand=in_hand, led=True)
-        surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
+            return Listed(known._said(session, "led", study_id), few=False, in_hand=in_hand, led=True)
+        surely = None if priors is None else partial(replace(known, _priors=None)._said, session, "each", study_id)
         ids = partial(known._ids, session) if priors is None else None
-        return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand, ids=ids)
+        found = known._said(session, "each", study_id)
+        return Listed(found, few=False, surely=surely, in_hand=in_hand, ids=ids)
+
+    def _said(self, session: Session, form: Form, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return a form of what is within reach; of the table's own rows written out once for all who ask alike."""
+        if not isinstance(study_id.table, sa.TableClause):  # another name for it
+            return self.form(form, study_id, on_server=session.get_bind().dialect.name == SERVER)
+        return said(session, self._blanked(), form, self._values())
+
+    def form(self, form: Form, study_id: IdColumn, *, on_server: bool) -> ColumnElement[bool]:
+        """Return one of the forms of `listed`."""
+        match form:
+            case "few":
+                return self._few(study_id, on_server=on_server)
+            case "led":
+                return self._led(study_id)
+            case "in hand":
+                return self._gathered(study_id)
+            case _:
+                return self.study_filter(study_id)
+
+    def _blanked(self) -> Scope:
+        """Return the same with names in the place of values: equal for all who ask alike."""
+        return replace(
+            self, organisation_id=_NONE, identity="clear", _asked=self._asked.blanked(),
+            _openness=self._openness and self._openness.blanked(), _priors=self._priors and self._priors.blanked(),
+            _read=self._read and self._read.blanked(),
+        )  # fmt: skip
+
+    def _values(self) -> dict[str, Any]:
+        """Return the values of the names."""
+        led_by = {} if self._priors is None else self._priors.values()
+        return {**led_by, **self._reached.values()}
 
     def _led(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return what is within reach, for a walk: whose patient is none of those seen is passed by."""
-        among = _is_among(study_id.table.c.patient_id, self._reached.patients())
+        among = is_among(study_id.table.c.patient_id, self._reached.patients())
         return sa.and_(among, self.study_filter(study_id))
 
-    def _few(self, session: Session, study_id: IdColumn, each: Callable[[], ColumnElement[bool]]) -> Listed:
+    @property
+    def _leads_on(self) -> bool:
+        return self._priors is not None and bool(self._priors.led_by.kinds & TARGETS)
+
+    def _few(self, study_id: IdColumn, *, on_server: bool) -> ColumnElement[bool]:
         """Return what names the few that are within reach; see `Listed`."""
         priors = self._priors
-        if priors is None or not priors.led_by.ids():
-            return Listed(self._bounded(self._is_named(session, study_id), study_id), few=True, each=each)
+        if priors is None or not self._leads_on:
+            named = self._reached.ids() + ([] if priors is None else [priors.ids()])
+            return self._bounded(is_one_of(named, study_id, on_server=on_server), study_id)
         row = study_id.table
-        one_of = partial(_is_one_of, session, self._reached.patients())
         earlier = replace(priors, led_by=priors.led_by.in_hand()).among(row)
         found = sa.or_(self._reached.in_hand().study(study_id), earlier)
-        found = sa.and_(one_of(row.c.patient_id), self._bounded(found, study_id))
-        return Listed(found, few=True, each=each, by_patient=True)
+        patients = is_one_of(self._reached.patients(), row.c.patient_id, on_server=on_server)
+        return sa.and_(patients, self._bounded(found, study_id))
 
     def _in_hand(self, session: Session, study_id: IdColumn, most: int) -> ColumnElement[bool] | None:
-        if count_up_to(session, self._reached.ids(), most) > most:
+        if self._reached.count(session, "ids", most) > most:
             return None
+        return self._said(session, "in hand", study_id)
+
+    def _gathered(self, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return what is within reach with all ids gathered beforehand."""
         found = replace(self, _read=self._reached.in_hand()).study_filter(study_id)
         if self._priors is None:
             return found
-        return sa.and_(_is_among(study_id.table.c.patient_id, self._reached.patients()), found)
+        return sa.and_(is_among(study_id.table.c.patient_id, self._reached.patients()), found)
 
     def _ids(self, session: Session, most: int) -> sa.CompoundSelect[Any] | None:
         found = self._reached.ids()
         return None if not found or count_up_to(session, found, most) > most else sa.union_all(*found)
-
-    def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
-        """Return the condition that a study is one of the few within reach."""
-        named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
-        return _is_one_of(session, named, study_id)
-
-
-def _is_one_of(session: Session, named: list[sa.Select[Any]], column: IdColumn) -> ColumnElement[bool]:
-    """Return the condition that an id is one of few.
-
-    PostgreSQL is given an array: it takes a source for an average one, and would go through the whole table.
-    """
-    if not named:
-        return sa.false()
-    every = sa.union_all(*named) if len(named) > 1 else named[0]
-    if session.get_bind().dialect.name != "postgresql":
-        return column.in_(every)
-    return column == sa.any_(sa.func.array(every.scalar_subquery(), type_=ARRAY(UUID)))
-
-
-def _is_among(patient_id: ColumnElement[Any], patients: list[sa.Select[Any]]) -> ColumnElement[bool]:
-    """Return the condition that a patient is one of some, gathered once for a walk on which most are not."""
-    if not patients:
-        return sa.false()
-    return sa.func.coalesce(patient_id.in_(sa.union_all(*patients)), sa.false())
 
 
 def scope(

@@ -10,11 +10,12 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import OWNER, Asked
 from radrelay.access.errors import BeyondOwn
 from radrelay.access.grants import ANYBODY
 from radrelay.access.models import Grant, Group, Member
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import HOLDING, OWNER, RESTRICTED, Asked
+from radrelay.access.tables import HOLDING, RESTRICTED
 
 PEOPLE = ("account", "group", "role")
 

@@ -10,9 +10,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.asked import NO_ROLE, Asked, counts, grants_of, whom
 from radrelay.access.models import Restriction
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import GRANT, NO_ROLE, Asked, counts, grants_of, whom
+from radrelay.access.tables import GRANT
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ for a list that walks an index until a page is full, which of what somebody sees
 for who sees so few that a walk would go through everything. Which is shorter is `Scope.listed`'s to judge.
 
 Subqueries of *each* are scalar, not EXISTS: of an EXISTS below an OR PostgreSQL may make a hash of the whole table.
-The archive's tables are named by their names and columns, without importing the archive.
 """
 
 from __future__ import annotations
@@ -13,156 +12,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.sql.elements import ColumnClause
 
-from radrelay.access.grants import ANYBODY
-from radrelay.access.models import Grant, Group, Member, Restricted
-from radrelay.access.principal import Principal, Right
-from radrelay.storage.columns import Id, Instant
+from radrelay.access.asked import Asked
+from radrelay.access.placeholders import SOURCES
+from radrelay.access.tables import GRANT, HOLDING, INSTANCE, INSTANCE_HOLDING, RESTRICTED, SERIES, IdColumn
 
-NO_ROLE = "-"  # of devices; no grant names it
-BROKEN_GLASS = "break-glass"
-BY_RULE = "rule"
-OWNER = "owner"
-UNTHOUGHT = (BY_RULE, OWNER)
-"""Grants that nobody gave with a study's being restricted in mind: they do not show it."""
-LEADING_NOWHERE = (BROKEN_GLASS, OWNER)
-"""Who opened or brought one study sees no others of its patient by that."""
-GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
-_MEMBER, _GROUP = Member.__table__.c, Group.__table__.c
-RESTRICTED = Restricted.__table__.c
-IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
-Which = Literal["all", "personal", "trusted", "leading", "marked"]
-"""Which of somebody's grants: all; those that a person gave to themselves or a group, not to a role or anybody, and
-none by a rule or of an owner, for nobody thought of that study; those to a group that sees restricted studies; those
-by which earlier studies may be seen; of these the marked ones."""
-
-
-def _id(name: str) -> ColumnClause[Any]:
-    return sa.column(name, Id)
-
-
-HOLDING = sa.table(
-    "holding", _id("id"), _id("study_id"), _id("patient_id"), _id("source_id"), sa.column("ends_at", Instant)
-)
-SERIES = sa.table("series", _id("id"), _id("study_id"), _id("organisation_id"), sa.column("body_part", sa.String))
-INSTANCE = sa.table("instance", _id("id"), _id("series_id"), _id("holding_id"))
-INSTANCE_HOLDING = sa.table("instance_holding", _id("instance_id"), _id("holding_id"))
-STUDY = sa.table(
-    "study", _id("id"), _id("organisation_id"), _id("patient_id"), sa.column("patient_id_value", sa.String),
-    sa.column("patient_issuer", sa.String), sa.column("patient_birth_date", sa.Date),
-    sa.column("patient_sex", sa.String), sa.column("patient_spellings", sa.String), sa.column("study_date", sa.Date),
-    sa.column("expires_at", Instant),
-)  # fmt: skip
-
-
-def whom(organisation: Any, kind: Any, grantee: Any, role: Any) -> sa.CompoundSelect[Any]:
-    """Return whom a grant may be for to count for somebody: pairs of kind and id."""
-    own, name, its_role = _text(kind), _text(grantee), _text(role)
-    group, of_role, anybody = (sa.literal(word, sa.String) for word in ("group", "role", ANYBODY))
-    groups = sa.select(group, _MEMBER.group_id).where(
-        _MEMBER.organisation_id == organisation, _MEMBER.member_kind == own, _MEMBER.member_id == name
-    )
-    return sa.union_all(
-        sa.select(own.label("kind"), name.label("id")),
-        sa.select(own, anybody),
-        groups,
-        sa.select(of_role, its_role),
-        sa.select(of_role, anybody).where(its_role != NO_ROLE),
-    )
-
-
-def grants_of(found: sa.CompoundSelect[Any]) -> sa.FromClause:
-    """Return the grants for some: from them to the grants by an index, where alternatives would read all grants."""
-    some = found.subquery()
-    fits = sa.and_(GRANT.grantee_kind == some.c.kind, GRANT.grantee_id == some.c.id)
-    return some.join(Grant.__table__, fits)
-
-
-def counts(organisation: Any, right: Any, now: Any) -> ColumnElement[bool]:
-    """Return the condition that a grant is the organisation's, holds the right, and lasts."""
-    lasts = sa.or_(GRANT.ends_at.is_(None), GRANT.ends_at > now)
-    return sa.and_(GRANT.organisation_id == organisation, GRANT.rights.like(right), lasts)
-
-
-def _text(value: Any) -> ColumnElement[Any]:
-    return value if isinstance(value, ColumnElement) else sa.literal(value, sa.String)
-
-
-def is_trusted(organisation: Any) -> ColumnElement[bool]:
-    """Return the condition that a grant is to a group that sees restricted studies."""
-    trusted = sa.select(_GROUP.key).where(_GROUP.organisation_id == organisation, _GROUP.sees_restricted.is_(True))
-    return sa.and_(GRANT.grantee_kind == "group", GRANT.grantee_id.in_(trusted))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for what and when, and by which of their grants."""
-
-    principal: Principal
-    right: Right
-    now: datetime
-    which: Which = "all"
-
-    def matching(self) -> ColumnElement[bool]:
-        """Return the condition that a grant is one of these; for statements that are led by something else."""
-        return sa.and_(sa.tuple_(GRANT.grantee_kind, GRANT.grantee_id).in_(self._whom()), *self._counting())
-
-    def targets(self, kind: str) -> sa.Select[Any]:
-        """Return what the grants on a kind of target name."""
-        return self._targets(kind, GRANT.target_id)
-
-    def patients(self, kind: str) -> list[sa.Select[Any]]:
-        """Return statements for whose the studies or series are that the grants on such a kind name.
-
-        A grant says it itself, if its study was here when it was given.
-        """
-        one = STUDY.alias()
-        said = self._targets(kind, GRANT.patient_id).where(GRANT.patient_id.is_not(None))
-        untold = self.targets(kind).where(GRANT.patient_id.is_(None))
-        if kind == "series":
-            part = SERIES.alias()
-            untold = sa.select(part.c.study_id).where(part.c.id.in_(untold))
-        return [said, sa.select(one.c.patient_id).where(one.c.id.in_(untold))]
-
-    def _targets(self, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
-        return _targets(self, kind, column)
-
-    def grants(self, kind: str, *columns: ColumnElement[Any]) -> sa.Select[Any]:
-        """Return columns of the grants on a kind of target."""
-        found = sa.select(*columns).select_from(grants_of(self._whom()))
-        return found.where(GRANT.target_kind == kind, *self._counting())
-
-    def _whom(self) -> sa.CompoundSelect[Any]:
-        one = self.principal
-        return whom(one.organisation_id, one.kind, one.id, one.role or NO_ROLE)
-
-    def _counting(self) -> list[ColumnElement[bool]]:
-        organisation = self.principal.organisation_id
-        found = [counts(organisation, f"%,{self.right.value},%", self.now)]
-        match self.which:
-            case "personal":
-                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY, GRANT.origin.not_in(UNTHOUGHT)]
-            case "trusted":
-                found.append(is_trusted(organisation))
-            case "leading":
-                found.append(GRANT.origin.not_in(LEADING_NOWHERE))
-            case "marked":
-                found += [GRANT.origin.not_in(LEADING_NOWHERE), GRANT.priors.is_(True)]
-        return found
-
-
-@lru_cache(maxsize=64)
-def _targets(asked: Asked, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
-    """Return the same statement again while a request asks: to make it takes longer than the database does."""
-    return asked.grants(kind, column)
+TARGETS = frozenset({"source", "study", "series"})
+"""What a grant may be on short of the whole."""
+Counted = Literal["ids", "patients", "one by one"]
+"""What is counted of a reach: studies, patients, or the studies and series that grants name one by one."""
+_LEFT = sa.bindparam("left_to_count", type_=sa.Integer)
 
 
 def count_up_to(session: Session, found: Sequence[sa.Select[Any]], most: int) -> int:
@@ -180,7 +45,7 @@ def there_is(found: sa.Select[Any]) -> ColumnElement[bool]:
     return found.limit(1).scalar_subquery().is_not(None)
 
 
-def lasting(held: Any, now: datetime) -> ColumnElement[bool]:
+def lasting(held: Any, now: Any) -> ColumnElement[bool]:
     """Return the condition that a holding has not ended: one that has gives nothing, though others keep the study."""
     return sa.or_(held.c.ends_at.is_(None), held.c.ends_at > now)
 
@@ -202,13 +67,19 @@ class Reached:
 
     def read(self, session: Session, *, gathered: bool = False) -> Reached:
         """Return the same with the sources of its grants read; `gathered`: what is named one by one is, too."""
-        sources = tuple(session.scalars(self.asked.targets("source"))) if "source" in self.kinds else ()
+        sources: tuple[uuid.UUID, ...] = ()
+        if "source" in self.kinds:
+            sources = tuple(session.scalars(self.asked.blanked().targets("source"), self.asked.values()))
         kinds = self.kinds if sources else self.kinds - {"source"}
         return replace(self, kinds=kinds, sources=sources, gathered=gathered)
 
-    def names_up_to(self, session: Session, most: int) -> bool:
-        """Say whether grants name no more than `most` studies and series one by one."""
-        return count_up_to(session, self._one_by_one(), most) <= most
+    def count(self, session: Session, what: Counted, most: int) -> int:
+        """Return how many ids of studies or of patients there are, counted to one more than `most`."""
+        left, values = most + 1, self.values()
+        for one in _counting(self.blanked(), what):
+            if left > 0:
+                left -= session.scalar(one, {**values, _LEFT.key: left}) or 0
+        return most + 1 - left
 
     def study(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is at least in part within reach."""
@@ -245,7 +116,7 @@ class Reached:
         if "source" in self.kinds:
             held = HOLDING.alias()
             by_source = held.c.source_id.in_(self._sources())
-            found.append(sa.select(held.c.study_id).where(by_source, lasting(held, self.asked.now)))
+            found.append(sa.select(held.c.study_id).where(by_source, lasting(held, self.asked.at)))
         return found
 
     def in_hand(self) -> Reached:
@@ -261,7 +132,7 @@ class Reached:
         if "source" in self.kinds:
             held = HOLDING.alias()
             by_source = held.c.source_id.in_(self._sources())
-            found.append(sa.select(held.c.patient_id).where(by_source, lasting(held, self.asked.now)))
+            found.append(sa.select(held.c.patient_id).where(by_source, lasting(held, self.asked.at)))
         return found
 
     def pairs(self) -> list[sa.Select[Any]]:
@@ -273,7 +144,7 @@ class Reached:
         if "source" in self.kinds:
             held = HOLDING.alias()
             by_source = held.c.source_id.in_(self._sources())
-            found.append(sa.select(held.c.patient_id, held.c.study_id).where(by_source, lasting(held, self.asked.now)))
+            found.append(sa.select(held.c.patient_id, held.c.study_id).where(by_source, lasting(held, self.asked.at)))
         return found
 
     def unpaired(self) -> list[sa.Select[Any]]:
@@ -296,11 +167,22 @@ class Reached:
         return found
 
     def _sources(self) -> Any:
-        return self.asked.targets("source") if self.sources is None else self.sources
+        if self.sources is None:
+            return self.asked.targets("source")
+        return SOURCES[self.asked.which] if self.asked.blank else self.sources
+
+    def blanked(self) -> Reached:
+        """Return the same for whoever asks like this and has sources, or has none: equal for all of them."""
+        return replace(self, asked=self.asked.blanked(), sources=() if self.sources is not None else None)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of the names."""
+        sources = {} if self.sources is None else {SOURCES[self.asked.which].key: self.sources}
+        return {**self.asked.values(), **sources}
 
     @property
     def _organisation(self) -> Any:
-        return self.asked.principal.organisation_id
+        return self.asked.organisation
 
     def _named(self, kind: str, row_id: IdColumn) -> ColumnElement[bool]:
         found = sa.select(sa.literal(1)).where(GRANT.target_kind == kind, GRANT.target_id == row_id)
@@ -308,17 +190,23 @@ class Reached:
 
     def _held(self, study_id: IdColumn) -> ColumnElement[bool]:
         held = HOLDING.alias()
-        found = sa.select(sa.literal(1)).where(held.c.study_id == study_id, lasting(held, self.asked.now))
+        found = sa.select(sa.literal(1)).where(held.c.study_id == study_id, lasting(held, self.asked.at))
         by = sa.func.coalesce(held.c.source_id, held.c.source_id)  # the study leads, not one source after the other
         return there_is(found.where(by.in_(self._sources())))
 
     def _brought(self, series_id: IdColumn) -> ColumnElement[bool]:
         instance, held, further = INSTANCE.alias(), HOLDING.alias(), INSTANCE_HOLDING.alias()
-        ours = sa.and_(held.c.source_id.in_(self._sources()), lasting(held, self.asked.now))
+        ours = sa.and_(held.c.source_id.in_(self._sources()), lasting(held, self.asked.at))
         first = sa.select(sa.literal(1)).join_from(instance, held, held.c.id == instance.c.holding_id)
         also = sa.select(sa.literal(1)).join_from(instance, further, further.c.instance_id == instance.c.id)
         also = also.join(held, held.c.id == further.c.holding_id)
         return sa.or_(*(there_is(found.where(instance.c.series_id == series_id, ours)) for found in (first, also)))
+
+
+@lru_cache(maxsize=256)
+def _counting(blank: Reached, what: Counted) -> list[sa.Select[Any]]:
+    found = {"ids": blank.ids, "patients": blank.patients, "one by one": blank._one_by_one}[what]()
+    return [sa.select(sa.func.count()).select_from(one.limit(_LEFT).subquery()) for one in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,12 +222,16 @@ class Openness:
         """Return the condition that no restriction, or a grant in spite of it, lets a study be seen."""
         admitted = (one.study(study_id) for one in self._admitting())
         if self.gathered:
-            return sa.or_(sa.not_(is_restricted(study_id, self.asked.principal.organisation_id)), *admitted)
+            return sa.or_(sa.not_(is_restricted(study_id, self.asked.organisation)), *admitted)
         return sa.or_(open_to_all(study_id), *admitted)
 
     def series(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
         """Return the same of a series."""
         return sa.or_(open_to_all(study_id), *(one.series(study_id, series_id) for one in self._admitting()))
+
+    def blanked(self) -> Openness:
+        """Return the same for whoever asks like this."""
+        return replace(self, asked=self.asked.blanked())
 
     def _admitting(self) -> list[Reached]:
         own = Reached(replace(self.asked, which="personal"), self.kinds & {"study", "series"})
@@ -349,7 +241,7 @@ class Openness:
         return [one for one in (own, trusted) if one.kinds or one.whole]
 
 
-def is_restricted(study_id: IdColumn, organisation_id: uuid.UUID) -> ColumnElement[bool]:
+def is_restricted(study_id: IdColumn, organisation_id: Any) -> ColumnElement[bool]:
     """Return the condition that a study is one of the organisation's restricted ones, gathered once."""
     ids = sa.select(RESTRICTED.study_id).where(
         RESTRICTED.organisation_id == organisation_id, RESTRICTED.barred.is_(False)

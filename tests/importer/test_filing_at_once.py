@@ -135,7 +135,7 @@ def test_a_study_that_two_file_at_once_under_two_patients_becomes_one_s_and_the_
     for case_id in both.values():
         asked(house, case_id)
     with meeting(2 if met else 1):
-        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both.values()))  # type: ignore[misc]
+        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both.values()))
     uid = uid_of(images)
     winner = require_one_patient(house, uid)
     (loser,) = both.keys() - {winner}
@@ -159,7 +159,7 @@ def test_a_study_that_two_file_at_once_under_one_patient_is_here_once(
     for case_id in both:
         asked(house, case_id)
     with meeting(2):
-        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both))  # type: ignore[misc]
+        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both))
     assert require_one_patient(house, uid_of(images)) == "A1"
     left = [one for one in both if house.get(f"/{one}")["state"] == "open"]
     for case_id in left:  # who came second is told, and counts on what is here from then on

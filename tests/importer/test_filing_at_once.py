@@ -221,3 +221,18 @@ def test_what_is_taken_back_while_another_files_it_too_is_the_other_s(
     assert (house.post(f"/{second}/people/0/take-back")["gone"], digests(house, uid_of(images))) == (SLICES + 1, set())
     for case_id in (first, second):
         house.delete(case_id)
+
+
+def test_what_was_filed_under_a_wrong_patient_is_taken_back_though_another_is_to_file_it_under_the_right_one(
+    house: ImportHouse, images: dict[str, bytes]
+) -> None:
+    first, second = (ready(house, images, BORN_CT, patient_id=number) for number in ("A1", "B2"))
+    asked(house, second)  # while nothing is here yet
+    assert house.file(first)["state"] == "filed"
+    gone: list[object] = []
+    with before("_decide", lambda: gone.append(house.post(f"/{first}/people/0/take-back")["gone"])):
+        at_once(house, lambda: attempt(house, second))
+    assert (gone, house.get(f"/{second}")["state"]) == ([SLICES], "filed")
+    assert require_one_patient(house, uid_of(images)) == "B2"
+    for case_id in (first, second):
+        house.delete(case_id)

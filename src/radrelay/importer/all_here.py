@@ -39,6 +39,6 @@ def _all_brought(session: Session, row: ImportCase) -> bool:
     """Tell whether files that somebody brings are here; each may have come to another machine, the end to a third."""
     if row.connector not in (MEDIA, GUIDED) or row.checked_at is not None:
         return True
-    here = sa.select(RawFile.id, RawFile.size).where(RawFile.parcel_id == row.parcel_id)
-    refused = {uuid.UUID(one) for one in refused_of(row)}  # one that came too late stands for none that has not come
-    return sum(size for record, size in session.execute(here) if record not in refused) >= row.bytes_received
+    refused = [uuid.UUID(one) for one in refused_of(row)]  # one that came too late stands for none that has not come
+    here = sa.select(sa.func.sum(RawFile.size)).where(RawFile.parcel_id == row.parcel_id, RawFile.id.not_in(refused))
+    return int(session.scalar(here) or 0) >= row.bytes_received

@@ -93,7 +93,11 @@ def _is_another(one: LocalPatient | None, other: LocalPatient | None) -> bool:
 
 def _is_same(row: ImportObject, other: ImportObject) -> bool:
     """Tell whether an object on which nobody has decided is left out where the other one is here."""
-    return row.digest == other.digest or (row.study_uid == other.study_uid and "" != row.pixels == other.pixels)
+    if row.digest == other.digest:
+        return True
+    if row.study_uid != other.study_uid or row.pixels != other.pixels:
+        return False
+    return bool(row.pixels) or "" != row.header == other.header
 
 
 def _others(table: type[ImportObject | ImportPaper], case: ImportCase, number: int) -> Sequence[sa.ColumnElement[bool]]:

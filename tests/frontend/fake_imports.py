@@ -258,7 +258,9 @@ async def act(request: Request) -> Response:
 
 async def announced(request: Request) -> Response:
     """Keep what an upload announces."""
-    found, told = _world(request).of(request.path_params["case_id"]), await request.json()
+    world, told = _world(request), await request.json()
+    found = world.of(request.path_params["case_id"])
+    world.calls.append(("announce", told))
     found["announced"] = {**told, "came_files": 0, "came_bytes": 0}
     return JSONResponse(found)
 
@@ -291,6 +293,9 @@ async def of_person(request: Request) -> Response:
     if action == "take-back":
         who |= {"state": "open", "filed_at": None, "filed_by": "", "chosen": None}
         found["state"] = "open"
+    elif action == "send-on":
+        who |= {"unsent": "", **told}
+        found["error"] = None
     elif action == "patient":
         who |= {"chosen": told["patient"], "order": told["order"]}
     else:

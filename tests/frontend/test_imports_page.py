@@ -209,8 +209,53 @@ def test_files_that_are_dropped_become_an_import_once_the_basis_is_confirmed(ope
     assert world.calls == []
     _begin(page)
     page.get_by_role("button", name="Hochladen und prüfen").click()
-    until(lambda: [name for name, _ in world.calls] == ["begin", "files", "done"], "the file was brought")
-    assert world.calls[1] == ("files", "CD.zip")
+    until(lambda: [name for name, _ in world.calls] == ["begin", "announce", "files", "done"], "it was brought")
+    assert world.calls[1:3] == [("announce", {"files": 1, "bytes": 5000}), ("files", "CD.zip")]
+    assert world.calls[3][1]["lacking"] == []
+
+
+@pytest.mark.parametrize(("width", "language"), [(360, "de"), (1440, "en")])
+def test_whoever_finds_an_upload_broken_off_sees_what_came_and_brings_it_once_more(
+    open_page: OpenPage, site: Site, width: int, language: str
+) -> None:
+    world = site.world.imports
+    told = {"files": 1200, "bytes": 600_000_000, "came_files": 300, "came_bytes": 150_000_000}
+    world.cases[4] |= {"state": "receiving", "connector": "media", "bytes_received": 150_000_000, "announced": told}
+    page = open_page(ASKING, width=width, height=800, language=language, touch=width < 400)
+    expect(page.locator("[data-announced]")).to_contain_text("1.200" if language == "de" else "1,200")
+    more = page.get_by_role("button", name="keine mehr" if language == "de" else "No more follow")
+    expect(more).to_be_visible()
+    settled(page, site)
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    if width < 400:
+        more.click()
+        until(lambda: [name for name, _ in world.calls][-1] == "done", "it goes on with what is here")
+        return
+    once_more: FilePayload = {"name": "a.dcm", "mimeType": "application/dicom", "buffer": b"123"}
+    page.locator("input[type=file]").first.set_input_files(once_more)
+    until(lambda: [name for name, _ in world.calls] == ["announce", "files", "done"], "it is brought")
+
+
+@pytest.mark.parametrize(("width", "language"), [(360, "de"), (1440, "en")])
+def test_what_was_filed_and_not_sent_on_is_sent_on_again(
+    open_page: OpenPage, site: Site, width: int, language: str
+) -> None:
+    world = site.world.imports
+    who = {"state": "filed", "filed_at": ago(), "filed_by": "weber", "destination_id": str(uuid.UUID(int=9)),
+           "unsent": "destination-not-found"}  # fmt: skip
+    error = {"code": "import-not-sent-on", "detail": "", "facts": {}}
+    world.cases[1] |= {"state": "filed", "error": error}
+    world.cases[1]["persons"][0] |= who
+    page = open_page(FITS, width=width, height=800, language=language, touch=width < 400)
+    expect(page.locator("[data-unsent]")).to_be_visible()
+    settled(page, site)
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page.locator("select[name=again]").select_option("dest-1")
+    page.get_by_role("button", name="Noch einmal weitersenden" if language == "de" else "Send on again").click()
+    expect(page.locator("[data-unsent]")).to_have_count(0)
+    assert world.calls[-1] == ("send-on", {"destination_id": "dest-1"})
 
 
 def test_who_may_not_import_is_told_so(open_page: OpenPage, site: Site) -> None:

@@ -135,7 +135,7 @@ def test_a_study_that_two_file_at_once_under_two_patients_becomes_one_s_and_the_
     for case_id in both.values():
         asked(house, case_id)
     with meeting(2 if met else 1):
-        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both.values()))  # type: ignore[misc]
+        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both.values()))
     uid = uid_of(images)
     winner = require_one_patient(house, uid)
     (loser,) = both.keys() - {winner}
@@ -159,7 +159,7 @@ def test_a_study_that_two_file_at_once_under_one_patient_is_here_once(
     for case_id in both:
         asked(house, case_id)
     with meeting(2):
-        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both))  # type: ignore[misc]
+        at_once(house, *(lambda one=case_id: attempt(house, one) for case_id in both))
     assert require_one_patient(house, uid_of(images)) == "A1"
     left = [one for one in both if house.get(f"/{one}")["state"] == "open"]
     for case_id in left:  # who came second is told, and counts on what is here from then on
@@ -219,5 +219,20 @@ def test_what_is_taken_back_while_another_files_it_too_is_the_other_s(
     assert house.get(f"/{second}")["state"] == "filed"
     assert require_one_patient(house, uid_of(images), SLICES + 1) == "A1"
     assert (house.post(f"/{second}/people/0/take-back")["gone"], digests(house, uid_of(images))) == (SLICES + 1, set())
+    for case_id in (first, second):
+        house.delete(case_id)
+
+
+def test_what_was_filed_under_a_wrong_patient_is_taken_back_though_another_is_to_file_it_under_the_right_one(
+    house: ImportHouse, images: dict[str, bytes]
+) -> None:
+    first, second = (ready(house, images, BORN_CT, patient_id=number) for number in ("A1", "B2"))
+    asked(house, second)  # while nothing is here yet
+    assert house.file(first)["state"] == "filed"
+    gone: list[object] = []
+    with before("_decide", lambda: gone.append(house.post(f"/{first}/people/0/take-back")["gone"])):
+        at_once(house, lambda: attempt(house, second))
+    assert (gone, house.get(f"/{second}")["state"]) == ([SLICES], "filed")
+    assert require_one_patient(house, uid_of(images)) == "B2"
     for case_id in (first, second):
         house.delete(case_id)

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.clock import FixedClock
-from radrelay.importer import brought, cases, deciding
+from radrelay.importer import announced, brought, cases, deciding
+from radrelay.importer.announced import Announced, Place
 from radrelay.importer.attempts_kept import AttemptsKept
 from radrelay.importer.cases import ASKING, FAILED, FETCHING, OPEN, OVER, RECEIVING
 from radrelay.importer.errors import HostNotAllowed
@@ -140,6 +141,24 @@ def test_files_that_come_at_once_are_all_counted(database: Database) -> None:
 
     one_after_the_other(database, lambda session: count(session, 2), other)
     assert row_of(database, case_id).bytes_received == 5
+
+
+def test_files_of_one_upload_that_come_at_once_are_each_accounted_for(database: Database) -> None:
+    case_id = made(database, state=RECEIVING)
+
+    def came(session: Session, number: int) -> None:
+        row = cases.get_case(session, OWN, case_id, lock=True)
+        announced.announce(session, row, "a", 9, 90)
+        announced.note_came(session, row, Place("a", number), 10)
+
+    def other() -> None:
+        with database.write() as session:
+            came(session, 8)
+
+    one_after_the_other(database, lambda session: came(session, 0), other)
+    with database.read() as session:
+        assert announced.sum_of(session, case_id) == Announced(9, 90, 2, 20)
+        assert [one.facts["missing"] for one in announced.findings_of(session, case_id)] == [7]
 
 
 def test_two_first_attempts_at_a_link_both_count(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -114,4 +115,27 @@ def test_a_file_that_goes_while_all_of_them_are_looked_at_has_them_looked_at_onc
     assert (found["state"], found["error"]["code"]) == ("checking", "import-files-changed")
     found = house.turn(case_id)
     assert (found["state"], found["persons"][0]["studies"][0]["objects"], named(found)) == ("open", 2, ["late.dcm"])
+    house.delete(case_id)
+
+
+def test_a_file_that_came_too_late_stands_for_none_that_is_not_here_yet(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list(phantoms.study("ct-head", seed=next(SEEDS), patient=PATIENTS[0], slices=2, size=16))
+    case_id = house.bring({"1.dcm": made[0], "2.dcm": made[1]}, str(PATIENTS[0].birth_date))
+    late = Late(house, case_id)
+    with house.site.database.write() as session:  # as if another machine had taken the second one, and is behind
+        row = session.get_one(ImportCase, late.case_id)
+        two = session.scalars(
+            sa.select(RawFile).where(RawFile.parcel_id == row.parcel_id, RawFile.file_name == "2.dcm")
+        )
+        held, row.refused = two.one(), json.dumps([str(late.record)])
+        columns = {one.name: getattr(held, one.name) for one in RawFile.__table__.columns}
+        session.delete(held)
+    monkeypatch.setattr("radrelay.importer.all_here.LONGEST_LOOK_S", 0.3)
+    found = house.turn(case_id, turns=1)
+    assert (found["state"], found["error"]["code"]) == ("checking", "unavailable")
+    with house.site.database.write() as session:
+        session.execute(sa.insert(RawFile), [columns])
+    assert house.turn(case_id)["persons"][0]["studies"][0]["objects"] == 2
     house.delete(case_id)

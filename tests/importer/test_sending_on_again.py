@@ -21,7 +21,7 @@ from radrelay.dicom import phantoms
 from radrelay.dicom.phantom_patients import PATIENTS
 from radrelay.importer.models import ImportCase, ImportConsent, ImportPerson
 from radrelay.routing.models import Delivery
-from tests.importer.going_wrong import SEEDS, being_filed
+from tests.importer.going_wrong import SEEDS, being_filed, filing_of
 from tests.importer.house import ImportHouse, open_house
 from tests.importer.test_imports_going_wrong import default_source
 from tests.web.test_studies import grant_to
@@ -113,6 +113,21 @@ def test_of_two_studies_the_one_that_went_does_not_go_again(house: ImportHouse) 
     with house.site.database.read() as session:
         assert session.get(Delivery, kept) is not None
     assert len(sent(house, there)) == 2
+    house.delete(case_id)
+
+
+def test_all_of_it_goes_though_the_import_names_nobody_any_more(house: ImportHouse) -> None:
+    here = list(phantoms.study("cr-chest", seed=next(SEEDS), patient=PATIENTS[0], slices=1, size=32))
+    assert house.turn(filing_of(house, here))["state"] == "filed"
+    case_id, _ = not_sent(house, *here)
+    with house.site.database.write() as session:
+        session.get_one(ImportCase, uuid.UUID(case_id)).names_end_at = house.site.clock.now()
+    house.work.expire()
+    found = house.get(f"/{case_id}")
+    assert (found["persons"][0]["chosen"], found["persons"][0]["unsent"]) == (None, "destination-not-found")
+    there = destination(house)
+    assert send_on(house, case_id, there)["error"] is None
+    assert len(sent(house, there)) == 2, "what was here before as this patient's goes along, as at filing"
     house.delete(case_id)
 
 

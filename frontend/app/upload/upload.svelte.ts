@@ -14,6 +14,8 @@ const AT_ONCE = 4;
 const POLL_MS = 1_500;
 const LONGEST_WAIT_MS = 15_000;
 const MOST_TRIES = 40;
+const MOST_NAMED = 10_000;
+const LONGEST_NAME = 1024;
 
 export type UploadState = 'sending' | 'waiting' | 'asking' | 'working' | 'done' | 'failed' | 'cancelled';
 
@@ -175,11 +177,16 @@ export class Upload {
   }
 
   async #end(): Promise<void> {
-    await this.#patiently(() => this.#way.done(this.#id, this.unsent.map(({ file_name: name }) => name), this.#key));
+    await this.#patiently(() => this.#way.done(this.#id, this.#lacking(), this.#key));
     if (this.state === 'cancelled') return;
     const { read } = this.#way;
     this.state = read ? 'working' : 'done';
     if (read) await this.#follow(read);
+  }
+
+  /** What is named as lacking, as far as names are taken; of the rest the number tells. */
+  #lacking(): string[] {
+    return this.unsent.slice(0, MOST_NAMED).map(({ file_name: name }) => name.slice(0, LONGEST_NAME));
   }
 
   async #guarded(action: () => Promise<void>): Promise<void> {

@@ -46,6 +46,20 @@ test('going on without it names what is lacking', async () => {
   expect(closed).toEqual([['b.dcm']]);
 });
 
+test('names that are too long to be told do not keep it from being closed', async () => {
+  refused.push('ä'.repeat(1100));
+  async function* long(): AsyncGenerator<PickedFile> {
+    for (const path of ['a.dcm', 'ä'.repeat(1100)]) yield { path, file: new File(['x'], 'x') };
+  }
+  const upload = new Upload({ name: 'disc', files: long() }, {
+    create: () => Promise.resolve({ id: '1' }), fileUrl: (_, path) => path, read: null,
+    done: (_, lacking) => Promise.resolve(closed.push(lacking)),
+  });
+  await vi.waitFor(() => expect(upload.state).toBe('asking'));
+  await upload.goOn();
+  expect(closed).toEqual([['ä'.repeat(1024)]]);
+});
+
 test('an upload says what is to come before anything does, and is known again by its files', async () => {
   const announced: [key: string, files: number, bytes: number, asked: number][] = [];
   const urls: string[] = [];

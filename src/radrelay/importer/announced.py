@@ -48,7 +48,7 @@ def announce(session: Session, row: ImportCase, key: str, files: int, size: int)
             came_bytes=0, named=0,
         )  # fmt: skip
         session.add(found)
-    found.files, found.bytes = files, size
+    found.files, found.size = files, size
     session.flush()
 
 
@@ -81,7 +81,7 @@ def sum_of(session: Session, case_id: uuid.UUID) -> Announced | None:
     if not rows:
         return None
     return Announced(
-        sum(one.files for one in rows), sum(one.bytes for one in rows), sum(one.came_files for one in rows),
+        sum(one.files for one in rows), sum(one.size for one in rows), sum(one.came_files for one in rows),
         sum(one.came_bytes for one in rows),
     )  # fmt: skip
 

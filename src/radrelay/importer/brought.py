@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,8 +74,9 @@ def begin(
 
 
 def hash_of(number: str) -> bytes:
-    """Return what a number is kept and found by, however it is written: spaces, small letters, O for 0."""
-    signs = "".join(c for c in number[:200].upper().translate(_LOOKS_LIKE) if c in ALPHABET)
+    """Return what a number is kept and found by, however it is written: spaces, small or wide letters, O for 0."""
+    plain = unicodedata.normalize("NFKC", number[:200]).upper().translate(_LOOKS_LIKE)
+    signs = "".join(c for c in plain if c in ALPHABET)
     return hashlib.sha256(signs.encode()).digest()
 
 

@@ -236,7 +236,8 @@ class FilingTurn:
         """Note what became of each object, and send on what was filed; raises `ImportPutAside` where nothing was."""
         now = self._parts.clock.now()
         with self._parts.database.write() as session:
-            lock_archive(session)  # what was put aside may go
+            if papers or aside:  # what was put aside may go, and papers may be handed over just now (`counted_on`)
+                lock_archive(session)
             case = self._turn.mine(session, lock=True)
             person = _person(session, case, number)
             rows = _objects(session, case.id, number)

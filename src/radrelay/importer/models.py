@@ -161,7 +161,7 @@ class ImportPaper(Owned, Base):
 
 
 class ImportUpload(Owned, Base):
-    """What an upload into an import said would come: `files` and `bytes`, under the `key` of its list of files.
+    """What an upload into an import said would come: `files` and their `size`, under the `key` of its list of files.
 
     `accounted` has a bit for each file, by its number, that came or is told by name; `named` are so many more.
     """
@@ -172,7 +172,7 @@ class ImportUpload(Owned, Base):
     case_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("import_case.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(64))
     files: Mapped[int] = mapped_column(Integer)
-    bytes: Mapped[int] = mapped_column(BigInteger)
+    size: Mapped[int] = mapped_column(BigInteger)
     accounted: Mapped[bytes] = mapped_column(LargeBinary)
     came_files: Mapped[int] = mapped_column(Integer)
     came_bytes: Mapped[int] = mapped_column(BigInteger)

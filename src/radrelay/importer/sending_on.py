@@ -6,16 +6,19 @@ Who asks may do what they may at filing. Of two who ask at once the first is hea
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
+from radrelay.archive.tables import STUDY
 from radrelay.importer import brought, cases
 from radrelay.importer.cases import FILED, FILING, OPEN
 from radrelay.importer.filing_noted import studies_of
 from radrelay.importer.import_errors import ImportElsewhere, ImportUnknown, NothingToSendOn, NotSentOn
 from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
+from radrelay.importer.reconciling import LocalPatient
 from radrelay.importer.surroundings import Surroundings
 from radrelay.importer.written_down import chosen_of
 
@@ -42,7 +45,8 @@ def send_again(
             return
         raise ImportElsewhere(state=person.state)
     asked = sa.select(ImportObject).where(ImportObject.case_id == case.id, ImportObject.person_number == number)
-    studies = studies_of(session, session.scalars(asked).all(), chosen_of(person))
+    rows = session.scalars(asked).all()
+    studies = studies_of(session, rows, chosen_of(person) or _patient_here(session, rows))
     person.destination_id = destination_id
     sent = here.send_on(session, case, person, studies, by)
     if person.unsent:
@@ -53,3 +57,14 @@ def send_again(
     unsent = any(one.state == "filed" and one.unsent for one in cases.people_of(session, case.id))
     if case.error_code == NotSentOn.code and not unsent:
         cases.tell(case, None)
+
+
+def _patient_here(session: Session, rows: Sequence[ImportObject]) -> LocalPatient | None:
+    """Return whose it is here by what was filed, where the import names nobody any more."""
+    filed = {row.study_uid: row.organisation_id for row in rows if row.action == "file" and row.written}
+    for study_uid, organisation_id in filed.items():
+        mine = (STUDY.c.organisation_id == organisation_id, STUDY.c.study_uid == study_uid)
+        found = session.execute(sa.select(STUDY.c.patient_id_value, STUDY.c.patient_issuer).where(*mine)).first()
+        if found is not None:
+            return LocalPatient("", found.patient_id_value, found.patient_issuer)
+    return None

@@ -128,7 +128,7 @@ KEPT: dict[str, Kept] = {
     ),
     "import_paper": _kept(untold="case_id file_name kind person_number study_uid why filed written", why=UNCHECKED),
     "import_upload": _kept(
-        untold="case_id key files bytes accounted came_files came_bytes named",
+        untold="case_id key files size accounted came_files came_bytes named",
         why="how many files were to come, and did; they name nobody",
     ),
     "raw_file": _kept(untold="source_id parcel_id thing file_name size received_at ends_at", why=UNCHECKED),

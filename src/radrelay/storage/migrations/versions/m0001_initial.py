@@ -2465,7 +2465,7 @@ def importer_tables() -> None:
         sa.Column("case_id", Id(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("files", sa.Integer(), nullable=False),
-        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("accounted", sa.LargeBinary(), nullable=False),
         sa.Column("came_files", sa.Integer(), nullable=False),
         sa.Column("came_bytes", sa.BigInteger(), nullable=False),

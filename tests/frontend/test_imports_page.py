@@ -66,7 +66,10 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     expect(page.locator("[data-delivery]").first).to_contain_text("PACS Nord")
     expect(page.get_by_role("link", name="Öffnen").first).to_have_attribute("href", f"/view?study={uuid.UUID(int=1)}")
     assert world.calls[-1] == (
-        "file", {"destination_id": "dest-1", "under": {"patient_id": "P10001", "issuer": "KLINIKUM"}}
+        "file", {
+            "destination_id": "dest-1", "under": {"patient_id": "P10001", "issuer": "KLINIKUM"},
+            "order": {"accession": "A2026-17", "procedure_id": "1", "step_id": ""},
+        },
     )  # fmt: skip
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     if width > 400:

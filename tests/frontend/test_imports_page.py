@@ -6,7 +6,7 @@ import re
 import uuid
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import Dialog, FilePayload, Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until, where
 from tests.frontend.fake_bringing import NUMBER, PASSWORD, TEXT, brought
@@ -386,7 +386,12 @@ def test_what_is_typed_outlives_another_page_and_is_asked_about_before_it_is_los
     expect(page.locator("input[name=birth_date]")).not_to_have_value("")
     assert "ABC" not in page.evaluate("() => JSON.stringify([{...localStorage}, {...sessionStorage}, location.href, history.state])")  # fmt: skip  # noqa: E501
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
     page.reload()
     assert asked == ["beforeunload"]
     expect(page.locator("textarea[name=link]")).to_have_value("")

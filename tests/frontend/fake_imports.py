@@ -220,7 +220,7 @@ async def one(request: Request) -> Response:
     world = _world(request)
     found = world.of(request.path_params["case_id"])
     if request.method == "DELETE":
-        found |= {"state": "over", "persons": [], "people": [], "findings": []}
+        found |= {"state": "over", "persons": [], "people": [], "findings": [], "nothing_came": ""}
         return Response(status_code=204)
     return JSONResponse(found)
 

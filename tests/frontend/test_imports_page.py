@@ -6,11 +6,11 @@ import re
 import uuid
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import Dialog, FilePayload, Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until, where
 from tests.frontend.fake_bringing import NUMBER, PASSWORD, TEXT, brought
-from tests.frontend.fake_imports import CONSENT, fitting
+from tests.frontend.fake_imports import CONSENT, HERE, finding, fitting
 from tests.frontend.fake_office import ago
 from tests.pages import violations
 
@@ -66,7 +66,10 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     expect(page.locator("[data-delivery]").first).to_contain_text("PACS Nord")
     expect(page.get_by_role("link", name="Öffnen").first).to_have_attribute("href", f"/view?study={uuid.UUID(int=1)}")
     assert world.calls[-1] == (
-        "file", {"destination_id": "dest-1", "under": {"patient_id": "P10001", "issuer": "KLINIKUM"}}
+        "file", {
+            "destination_id": "dest-1", "under": {"patient_id": "P10001", "issuer": "KLINIKUM"},
+            "order": {"accession": "A2026-17", "procedure_id": "1", "step_id": ""},
+        },
     )  # fmt: skip
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     if width > 400:
@@ -361,3 +364,94 @@ def test_staff_decide_on_what_was_filed_before_a_patient_withdrew(open_page: Ope
     page.locator("input[name=why]").fill("it was reported on")
     page.get_by_role("button", name="It stays in the record").click()
     until(lambda: world.calls[-1:] == [("after-withdrawal", {"keep": True, "why": "it was reported on"})], "told")
+
+
+def test_what_a_colleague_does_meanwhile_is_said_and_nothing_of_ones_own_is_lost(
+    open_page: OpenPage, site: Site
+) -> None:
+    world = site.world.imports
+    row = world.of(FITS.rpartition("/")[2])
+    page = open_page(FITS, language="de")
+    page.locator("[data-candidate='1'] input[type=radio]").check()
+    told = {"by": "Dr. Weber", "at": ago(), "number": 0, "mine": False}
+    row["persons"][0]["chosen"] = {**HERE, "birth_date": "19781224"}
+    row["acts"] = [{"turn": 1, "what": "choose", **told}]
+    site.world.changed.add("imports")
+    news = page.locator("[data-meanwhile]")
+    expect(news).to_contain_text("Dr. Weber hat inzwischen für Müller, Anna Luise gewählt: Müller-Groß, Anna-Luise")
+    expect(page.locator("[data-candidate='1'] input[type=radio]")).to_be_checked()
+    expect(page.locator("[data-undecided]")).to_contain_text("Sie haben jemand anderen markiert")
+    expect(page.locator("button.file")).to_be_disabled()
+    settled(page, site)
+    assert violations(page) == []
+    page.get_by_role("button", name="Gelesen").click()
+    expect(news).to_have_count(0)
+    row |= {"state": "over", "persons": [], "people": [], "findings": []}
+    row["acts"] = [*row["acts"], {"turn": 2, "what": "give-up", **told, "number": None}]
+    site.world.changed.add("imports")
+    expect(news).to_contain_text("Dr. Weber hat diesen Import inzwischen aufgegeben.")
+
+
+def test_what_leads_no_further_stands_apart_and_is_given_up_or_mended(open_page: OpenPage, site: Site) -> None:
+    world = site.world.imports
+    row = world.of(FITS.rpartition("/")[2])
+    found = [
+        finding("stop", "parcel-empty"),
+        finding("look", "unreadable", files=1, names="half.zip", why="no-archive"),
+    ]
+    row |= {"persons": [], "people": [], "came": None, "nothing_came": "parcel-empty", "findings": found}
+    page = open_page("/imports", width=360, height=800, touch=True)
+    expect(page.get_by_text("Or choose files of a CD, a ZIP or a folder:")).to_be_visible()
+    expect(page.get_by_role("region", name="Waits for a person").locator("[data-import]")).to_have_count(2)
+    dead = page.get_by_role("region", name="Lead no further").locator("[data-import]")
+    expect(dead).to_contain_text("No images were among what came.")
+    dead.get_by_role("link").click()
+    expect(page.locator("[data-code=unreadable]")).to_contain_text("half.zip. It is called a ZIP, but is none.")
+    page.get_by_role("button", name="Bring other files").click()
+    until(lambda: [name for name, _ in world.calls] == ["by-hand"], "other files are to come")
+    page.goto(f"{site.address}/imports")
+    dead.get_by_role("button", name="Give up").click()
+    settled(page, site)
+    assert violations(page) == []
+    page.get_by_role("dialog").get_by_role("button", name="Give up").click()
+    expect(dead).to_have_count(0)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_what_is_typed_outlives_another_page_and_is_asked_about_before_it_is_lost(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = open_page("/imports")
+    page.locator("textarea[name=link]").fill("https://portal.klinik-nord.example/?token=ABC")
+    page.locator("input[name=birth_date]").fill("24 Dec 1978")
+    page.get_by_role("link", name="Plain import").click()
+    expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.locator("textarea[name=link]")).to_have_value("https://portal.klinik-nord.example/?token=ABC")
+    expect(page.locator("input[name=birth_date]")).not_to_have_value("")
+    assert "ABC" not in page.evaluate("() => JSON.stringify([{...localStorage}, {...sessionStorage}, location.href, history.state])")  # fmt: skip  # noqa: E501
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
+    page.reload()
+    assert asked == ["beforeunload"]
+    expect(page.locator("textarea[name=link]")).to_have_value("")
+
+
+def test_a_recording_that_is_brought_to_the_guide_is_no_image(open_page: OpenPage, site: Site) -> None:
+    world = site.world.imports
+    world.cases[4] |= {"state": "receiving", "connector": "guided"}
+    page = open_page(ASKING)
+    walk: FilePayload = {"name": "portal.har", "mimeType": "application/json", "buffer": b"walk"}
+    page.locator("section[aria-labelledby=guide] > input[multiple]").set_input_files(walk)
+    expect(page.locator("[data-walk]")).to_contain_text("holds no images")
+    page.get_by_role("button", name="Make a recipe of it").click()
+    expect(page.locator("[data-given]")).to_have_text("portal.har")
+    page.locator("input[name=portal-name]").fill("Our portal")
+    page.get_by_role("button", name="Make a draft").click()
+    expect(page.locator("[data-draft]")).to_contain_text("Its self-test passes.")
+    assert [name for name, _ in world.calls] == ["recipe"]

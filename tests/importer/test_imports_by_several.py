@@ -101,3 +101,12 @@ def test_of_another_patient_only_what_came_stays_ticked(house: ImportHouse, webe
     chosen_by(weber, case_id, {**JOERGEN, "name": "Müller^Jörk", "patient_id": "4713"})
     after = looks(house.get(f"/{case_id}"))
     assert (after["birth-date-not-entered"] is None, after["name-compatible"]) == (False, None)
+
+
+def test_nobody_files_under_an_order_that_they_do_not_see(house: ImportHouse, case_id: str) -> None:
+    house.choose(case_id, JOERG)
+    house.confirm_all(case_id)
+    seen = {"order": {"accession": "A1"}}
+    assert house.post(f"/{case_id}/people/0/file", seen, expect=409)["code"] == "import-chosen-otherwise"
+    assert house.file(case_id, order=None)["state"] == "filed"
+    house.post(f"/{case_id}/people/0/take-back")

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from radrelay.access import Right, Target
 from radrelay.access.models import Grant
-from radrelay.app.importing import house as surroundings
 from radrelay.dicom import phantoms
 from radrelay.dicom.phantom_patients import PATIENTS, PhantomPatient
 from radrelay.importer.models import ImportCase
@@ -43,8 +42,9 @@ def test_a_patient_who_came_to_be_known_since_stands_beside_it_once_it_is_opened
         assert candidates(house.turn(case_id)) == []
     house.choose(first, {"name": "Müller^Jörg", "patient_id": "P1"})
     house.confirm_all(first)
-    asked = surroundings.archived_candidates
-    monkeypatch.setattr(surroundings, "archived_candidates", lambda *_: pytest.fail("a PACS is asked"))
+    monkeypatch.setattr(
+        "radrelay.app.importing.house.archived_candidates", lambda *_: pytest.fail("a PACS is asked")
+    )  # fmt: skip
     assert house.file(first)["state"] == "filed"
     found = house.get(f"/{second}")
     assert candidates(found) == ["P1"]
@@ -57,11 +57,11 @@ def test_a_patient_who_came_to_be_known_since_stands_beside_it_once_it_is_opened
     assert house.get(f"/{second}")["changed_at"] == changed  # nothing new, nothing told
     house.post(f"/{first}/people/0/take-back")
     assert candidates(house.get(f"/{second}")) == ["P2"]
-    monkeypatch.setattr(surroundings, "archived_candidates", asked)
 
 
 def test_two_who_look_alike_are_told_apart_by_studies_that_one_may_see(house: ImportHouse) -> None:
-    for patient_id, kind in (("P1", "ct-chest"), ("P2", "mr-head")):
+    kinds: dict[str, phantoms.Kind] = {"P1": "ct-chest", "P2": "mr-head"}
+    for patient_id, kind in kinds.items():
         patient = PhantomPatient("Müller^Jörg", patient_id, BORN, "M")
         files = {
             str(number): one for number, one in enumerate(phantoms.study(kind, patient=patient, slices=1, size=16))

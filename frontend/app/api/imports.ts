@@ -273,9 +273,9 @@ export const imports = {
   confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean, shown: PatientChosen | null = null) =>
     post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen, under: under(shown) }),
   differences: (id: string, number: number) => get<Differences>(`${of(id, number)}/differences`),
-  /** `under` is whom the page shows as chosen: a colleague may have chosen somebody else meanwhile. */
-  file: (id: string, number: number, destination_id: string | null, shown: PatientChosen) =>
-    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: under(shown) }),
+  /** `shown` and `order` are what the page shows as chosen: a colleague may have chosen otherwise meanwhile. */
+  file: (id: string, number: number, destination_id: string | null, shown: PatientChosen, order: OrderChosen | null) =>
+    post<ImportDetail>(`${of(id, number)}/file`, { destination_id, under: under(shown), order: order && { accession: order.accession, procedure_id: order.procedure_id, step_id: order.step_id } }),
   orders: (id: string, number: number) => get<{ orders: OrderChosen[] }>(`${of(id, number)}/orders`).then((answer) => answer.orders),
   sendOn: (id: string, number: number, destination_id: string) => post<ImportDetail>(`${of(id, number)}/send-on`, { destination_id }),
   takeBack: (id: string, number: number, for_good: boolean) => post<TakenBack>(`${of(id, number)}/take-back`, { for_good }),

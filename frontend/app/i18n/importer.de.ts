@@ -39,7 +39,7 @@ export default {
   'problem.import-unknown': 'Diesen Import gibt es nicht, oder er ist nicht für Sie bestimmt.',
   'problem.import-reported': 'Dieses Scheitern ist schon gemeldet.',
   'problem.import-report-unknown': 'Diese Meldung ist nicht mehr offen.',
-  'problem.import-chosen-otherwise': 'Inzwischen hat jemand eine andere Person gewählt; bitte erneut ansehen.',
+  'problem.import-chosen-otherwise': 'Inzwischen hat jemand eine andere Person oder einen anderen Auftrag gewählt; bitte erneut ansehen.',
   'problem.import-moved-on': 'Der Import ist inzwischen weiter; bitte erneut ansehen.',
   'problem.import-no-link':
     'Darin steht kein Link, der zu Bildern führt. Bitte den ganzen Link vom Papier oder aus der Nachricht übernehmen.',

@@ -127,7 +127,7 @@ export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | u
 /** Errors after which it can go on where it was; the others need what only a person brings, or a new beginning. */
 const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-unreadable', 'raw-file-gone', 'portal-login-ended', 'portal-address-refused', 'portal-not-encrypted']);
 /** After these only a new link leads on: what the other house has to do stands on the import's page. */
-const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-not-there', 'portal-nothing-listed']);
+const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-locked', 'portal-not-there', 'portal-nothing-listed']);
 const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 
 /** What a person can do about a failed import. */

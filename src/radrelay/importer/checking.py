@@ -130,7 +130,10 @@ def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
         place = place_of(path, people, checked.gathered.documents)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
         yield _paper(case, path, kind, place.person, place.study_uid, place.why)
+    viewers = frozenset(checked.parcel.viewers)
     for path in checked.gathered.others:
+        if path in viewers:
+            continue
         yield _paper(case, path, "other", None, "", "")
 
 

@@ -26,7 +26,7 @@ class ImportElsewhere(ImportTrouble, Conflict):
 
 
 class ImportChosenOtherwise(ImportTrouble, Conflict):
-    """Somebody has chosen another patient meanwhile; look at it again."""
+    """Somebody has chosen another patient or order meanwhile; look at it again."""
 
     code = "import-chosen-otherwise"
     http_status = 409

@@ -69,6 +69,16 @@ class Under(BaseModel):
     issuer: str = ""
 
 
+class OrderSeen(BaseModel):
+    """The order that somebody sees as chosen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accession: str
+    procedure_id: str = ""
+    step_id: str = ""
+
+
 class Choice(BaseModel):
     """Whose somebody's studies are here, and the order that they are filed under; none: nobody has said.
 
@@ -125,11 +135,12 @@ class AfterWithdrawal(BaseModel):
 class Filing(BaseModel):
     """Where somebody's studies go on to; none: they are kept here alone.
 
-    `under` is whom who asks for it sees as chosen: 409 `import-chosen-otherwise` where a colleague has chosen somebody
-    else meanwhile.
+    `under` is whom who asks for it sees as chosen, and `order` under which order, null for none: 409
+    `import-chosen-otherwise` where a colleague has chosen otherwise meanwhile. What is left out is not looked at.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     destination_id: uuid.UUID | None = None
     under: Under | None = None
+    order: OrderSeen | None = None

@@ -57,7 +57,7 @@ from radrelay.web.import_shapes import (
     order_shown,
     shown,
 )
-from radrelay.web.import_wishes import Under
+from radrelay.web.import_wishes import OrderSeen, Under
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
@@ -300,6 +300,14 @@ def require_chosen(session: Session, case_id: uuid.UUID, number: int, seen: Unde
     chosen = chosen_in(session, case_id, number)
     key = (chosen.issuer, chosen.patient_id) if chosen is not None else None
     if key != ((seen.issuer, seen.patient_id) if seen is not None else None):
+        raise ImportChosenOtherwise
+
+
+def require_order(session: Session, case_id: uuid.UUID, number: int, seen: OrderSeen | None) -> None:
+    """Raise `ImportChosenOtherwise` where another order is chosen than who asks sees; the import is locked."""
+    order = order_of(_person(session, case_id, number))
+    key = (order.accession, order.procedure_id, order.step_id) if order is not None else None
+    if key != ((seen.accession, seen.procedure_id, seen.step_id) if seen is not None else None):
         raise ImportChosenOtherwise
 
 

@@ -290,7 +290,9 @@ def file_import(
         reached_case(services, session, principal, case_id)
         known = importing.known_of(services, session, principal.organisation_id, case_id)
     with services.database.write() as session:
-        asked = reached_case(services, session, principal, case_id)
+        asked = reached_case(services, session, principal, case_id, lock=True)
+        if "order" in filing.model_fields_set:
+            importing.require_order(session, case_id, number, filing.order)
         importing.require_destination(services, session, principal, asked, number, filing.destination_id)
         row = deciding.file(
             session, principal.organisation_id, case_id, number, filing.destination_id, principal.name, known,

@@ -138,7 +138,7 @@ def fares(connector: str, state: str, **more: object) -> Row:
 
 def recipe(name: str, state: str, **more: object) -> Row:
     return {
-        "id": name, "name": name.title(), "hosts": [f"{name}.example"], "broken": [], "tests": [],
+        "id": name, "name": name.title(), "hosts": [f"{name}.example"], "broken": [], "tests": [], "guesses": 0,
         "fares": fares(f"recipe:{name}", state), **more,
     }  # fmt: skip
 
@@ -303,12 +303,18 @@ async def decide(request: Request) -> Response:
     return JSONResponse(found)
 
 
+def said(code: str, **values: str | int) -> Row:
+    """What the server says of a recipe; the page says it by the code."""
+    return {"code": code, "values": values, "text": f"English of {code}"}
+
+
 async def recipes(request: Request) -> Response:
-    why = {"step": "log in", "why": "comes to wrong, not to fetched"}
+    why = {"step": "log in", "why": said("test-comes", came="wrong", wanted="fetched")}
+    fault = {"file": "torn.toml", "line": 1, "place": "recipe", "said": said("one-of", expected="1")}
     told = [
         recipe("clinic", "failing", tests=[{"name": "right", "passed": False, **why}]),
-        recipe("practice", "well", tests=[{"name": "right", "passed": True, "step": "", "why": ""}]),
-        recipe("torn", "untried", broken=["torn.toml, line 1: recipe: input should be 1"]),
+        recipe("practice", "well", tests=[{"name": "right", "passed": True, "step": "", "why": None}], guesses=3),
+        recipe("torn", "untried", broken=[fault]),
     ]
     return JSONResponse({"folder": True, "recipes": told})
 
@@ -328,8 +334,8 @@ async def draft(request: Request) -> Response:
     return JSONResponse({
         "text": 'recipe = 1\nname = "Our portal"\n', "name": "Our portal", "hosts": ["portal.klinik-nord.example"],
         "steps": ["open", "step 2", "download"], "questions": ["code", "birth_date"], "broken": [],
-        "notes": ["How a wrong birth date, a lock or an expired link looks is not known yet: write fails."],
-        "tests": [{"name": "as it was walked", "passed": True, "step": "", "why": ""}],
+        "notes": [said("draft"), said("asked-for", names="surname")],
+        "tests": [{"name": "as it was walked", "passed": True, "step": "", "why": None}],
     })  # fmt: skip
 
 

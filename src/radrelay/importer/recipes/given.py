@@ -30,4 +30,9 @@ def answer_of(ask: Ask, given: str | None) -> Value:
 
 def names_of(step: Step) -> Sequence[str]:
     """Return the names of all values that a step sends."""
-    return [hole.name for _, text in templates_of(step) for hole in template_of(text).holes]
+    return [name for _, text in templates_of(step) for name in names_in(text)]
+
+
+def names_in(text: str) -> Sequence[str]:
+    """Return the names of all values in a text of a recipe."""
+    return [hole.name for hole in template_of(text).holes]

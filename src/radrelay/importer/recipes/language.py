@@ -49,9 +49,10 @@ class Look(_Part):
 
 
 class Fail(Look):
-    """How a failure looks, and which one it is."""
+    """How a failure looks, and which one it is. `guess`: it counts where an answer is not as it should be otherwise."""
 
     kind: FailKind = Field(alias="as")
+    guess: StrictBool = False
 
 
 class Take(_Part):

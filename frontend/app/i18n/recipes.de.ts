@@ -50,7 +50,7 @@ export default {
   'recipe.says.download-judged': 'ein download entnimmt und erwartet nichts: Beurteilt werden seine Bytes',
   'recipe.says.download-status': 'wie ein download scheitert, sagt allein sein Status',
   'recipe.says.download-guess': 'wie ein download scheitert, wird gesagt und nicht vermutet',
-  'recipe.says.frames-get': 'einer Seite in einem Rahmen wird aus dem gefolgt, was get oder post bringt',
+  'recipe.says.frames-get': 'zu einer Seite in einem Rahmen geht es von dem aus weiter, was get, post oder goto bringt',
   'recipe.says.no-header': 'ist kein Header, den ein Rezept setzt',
   'recipe.says.not-known': '{hole} ist hier nicht bekannt: nicht erfragt, in keinem Link und vorher nicht entnommen',
   'recipe.says.many': '{hole} ist mehreres; nur ein download beginnt damit',

@@ -36,6 +36,7 @@ from radrelay.importer.errors import (
 from radrelay.importer.going_out import is_listed
 from radrelay.importer.outgoing import Outgoing
 from radrelay.importer.recipes.errand import UNCOUNTED, RecipeConnector, RecipeErrand
+from radrelay.importer.recipes.frames import framed
 from radrelay.importer.recipes.given import MOST_ANSWER, answer_of, names_of
 from radrelay.importer.recipes.language import Step, Where, Wish
 from radrelay.importer.recipes.page import Page
@@ -186,11 +187,24 @@ class BrowserErrand(RecipeErrand):
         self._sent = self._sent or any(name in self._given for name in names_of(step))
         if step.goto is not None:
             tab.go(self._joined(step))
+            for where in step.frame:
+                tab.go(self._framed(step, where, look))
         for one in step.fill or ():
             way, text = one.way
             self._until(step, look, partial(tab.fill, way, text, template_of(one.value).filled(self._values)))
         if step.click is not None:
             self._clicked(step, step.click, look)
+
+    def _framed(self, step: Step, where: Mapping[str, str], look: Callable[[], None]) -> str:
+        """Return the address of a page in a frame, once it is there."""
+        ends = self._clock() + step.within_s
+        while True:
+            page, _ = self._looked(step, look)
+            if isinstance(found := framed(page, where), str):
+                return found
+            if self._clock() > ends:
+                raise self._unlike(step, page, say("frame"), self._left)
+            self._pause(LOOK_S)
 
     def _clicked(self, step: Step, where: Where, look: Callable[[], None]) -> None:
         tab = self._at_hand()

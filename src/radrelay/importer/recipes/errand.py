@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote, urljoin
 
 from radrelay.importer import watching
@@ -38,13 +37,14 @@ from radrelay.importer.outgoing import Outgoing, Request, Session
 from radrelay.importer.places import target_of
 from radrelay.importer.recipes.failing import failure_of, guess_of, told_by_status, typed_in
 from radrelay.importer.recipes.forms import body_of
-from radrelay.importer.recipes.given import answer_of, names_of
+from radrelay.importer.recipes.frames import framed
+from radrelay.importer.recipes.given import answer_of, filled, names_of
 from radrelay.importer.recipes.language import Ask, Step, Take
 from radrelay.importer.recipes.links import read_link
 from radrelay.importer.recipes.page import Page, TooMuchToTake
 from radrelay.importer.recipes.reading import Recipe
-from radrelay.importer.recipes.templates import Day, Value, is_number, shown, template_of
-from radrelay.importer.recipes.words import Words, say
+from radrelay.importer.recipes.templates import Day, Value, shown, template_of
+from radrelay.importer.recipes.words import Unreadable, Words, say
 from radrelay.importer.secret import Secret
 
 MOST_REQUESTS, MOST_S, PATIENCE_S = 1000, 3600.0, 1800.0
@@ -257,15 +257,30 @@ class RecipeErrand:
 
     def _judged(self, step: Step, page: Page, left: int | None) -> Page:
         """Return an answer that looks as it should; raises what it is instead."""
+        self._require_fine(step, page, left)
+        for where in step.frame:
+            page = self._within(step, page, where, left)
+            self._require_fine(step, page, left)
+        differs = page.differs(step.expect) if step.expect is not None else None
+        if differs is not None:
+            raise self._unlike(step, page, differs, left)
+        return page
+
+    def _within(self, step: Step, page: Page, where: Mapping[str, str], left: int | None) -> Page:
+        """Return the page in a frame of another, asked for as any: of the recipe's hosts, and of those that may be."""
+        found = framed(page, where)
+        if found is None:
+            raise self._unlike(step, page, say("frame"), left)
+        inner = found if isinstance(found, Page) else self._replied(Request("GET", found, {"Accept": _ACCEPT}))
+        self._url = inner.reply.target.url
+        return inner
+
+    def _require_fine(self, step: Step, page: Page, left: int | None) -> None:
         self._require_well(step, page, left)
         seconds = busy_s(page.reply.status, page.reply.headers, page.json)
         if seconds is not None:
             raise PortalBusy(host=self._lead.host, seconds=seconds)
         self._require_status(step, page, left)
-        differs = page.differs(step.expect) if step.expect is not None else None
-        if differs is not None:
-            raise self._unlike(step, page, differs, left)
-        return page
 
     def _require_well(self, step: Step, page: Page, left: int | None) -> None:
         for one in (*step.fails, *self._recipe.told.fails):
@@ -295,19 +310,21 @@ class RecipeErrand:
 
     def _asked(self, step: Step) -> Page:
         """Return the answer to a step's request."""
-        self._requests += 1
-        if self._requests > MOST_REQUESTS or self._clock() - self._since > MOST_S:
-            raise self._outdated(say("endless"))
         body, kind = self._body(step)
         headers = {"Accept": _ACCEPT, **({"Content-Type": kind} if kind else {})}
         method = "GET" if step.post is None else "POST"
-        request = Request(method, self._address(step), headers, self._headers(step), body)
+        page = self._replied(Request(method, self._address(step), headers, self._headers(step), body))
+        self._url = page.reply.target.url if step.wait is None else self._url
+        return page
+
+    def _replied(self, request: Request) -> Page:
+        self._requests += 1
+        if self._requests > MOST_REQUESTS or self._clock() - self._since > MOST_S:
+            raise self._outdated(say("endless"))
         try:
-            reply = self._session.ask(request)
+            return Page(self._session.ask(request), self._session.cookies)
         except HostNotAllowed as error:
             raise self._elsewhere(error) from None
-        self._url = reply.target.url if step.wait is None else self._url
-        return Page(reply, self._session.cookies)
 
     def _elsewhere(self, error: HostNotAllowed) -> HostNotAllowed | RecipeOutdated:
         """Return what a host is that was not asked: one of the recipe's that nobody allowed yet, or none of them."""
@@ -320,22 +337,12 @@ class RecipeErrand:
         if step.post is None:
             return None, ""
         if step.body is not None:
-            return json.dumps(self._filled(step.body), ensure_ascii=False).encode(), "application/json"
+            try:
+                return json.dumps(filled(step.body, self._values), ensure_ascii=False).encode(), "application/json"
+            except Unreadable as error:
+                raise self._outdated(error.words) from None
         fields = {name: template_of(text).filled(self._values) for name, text in (step.form or {}).items()}
         return body_of(fields, multipart=step.multipart)
-
-    def _filled(self, told: Any) -> Any:
-        if isinstance(told, str):
-            return self._number(told) if is_number(told) else template_of(told).filled(self._values)
-        if isinstance(told, Mapping):
-            return {name: self._filled(one) for name, one in told.items()}
-        return [self._filled(one) for one in told] if isinstance(told, list | tuple) else told
-
-    def _number(self, told: str) -> int:
-        try:
-            return int(template_of(told).filled(self._values))
-        except ValueError:
-            raise self._outdated(say("number", hole=told)) from None
 
     def _headers(self, step: Step) -> dict[str, str]:
         made = {name: template_of(text).filled(self._values) for name, text in step.headers.items()}

@@ -185,7 +185,7 @@ class Page:
     def _differences_within(self, look: Look) -> Iterator[Words]:
         if look.pattern is not None and not found_in(look.pattern, self.raw):
             yield say("pattern", pattern=repr(look.pattern))
-        if look.element is not None and not any(_fits(one, look.element, look.where) for one in self.elements):
+        if look.element is not None and not any(fits(one, look.element, look.where) for one in self.elements):
             yield say("element", element=look.element)
         if look.at is not None and not _is(values_at(self.json, look.at), look.value):
             yield say("json", path=look.at)
@@ -226,7 +226,7 @@ class Page:
             if take.field is not None and one.name in FIELDS and one.attributes.get("name") == take.field:
                 yield one.attributes.get("value", one.text)
             held = take.holds is None or _plain(take.holds) in _plain(one.text)
-            if take.element is not None and held and _fits(one, take.element, take.where):
+            if take.element is not None and held and fits(one, take.element, take.where):
                 yield one.attributes.get(take.attribute or "", "").strip()
 
 
@@ -289,7 +289,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _fits(element: Element, name: str, where: Mapping[str, str]) -> bool:
+def fits(element: Element, name: str, where: Mapping[str, str]) -> bool:
+    """Tell whether an element is one of a name, and has attributes as said; of classes it may have more."""
     return element.name == name and all(
         value in element.attributes.get(key, "").split() if key == "class" else element.attributes.get(key) == value
         for key, value in where.items()

@@ -160,6 +160,8 @@ def _does(told: Told, step: Step, names: dict[str, str]) -> Iterator[Problem]:
         yield from [((), say("of-browsers", keys=", ".join(KEYS)))] if of_browsers else _kind(step)
         return
     yield from in_browser(step)
+    if step.frame and step.goto is None:
+        yield ("frame",), say("frames-get")
     if step.wish is not None:
         if step.wish.name in names:
             yield ("ask", "as"), say("known-already", name=step.wish.name)
@@ -179,6 +181,8 @@ def _kind(step: Step) -> Iterator[Problem]:
         yield (), say("form-or-json")
     if (step.wait is None) != (step.until is None):
         yield (), say("wait-until")
+    if step.frame and step.get is None and step.post is None:
+        yield ("frame",), say("frames-get")
     if step.download is not None:
         yield from _download(step)
     for name in step.headers:

@@ -93,7 +93,7 @@ ENGLISH: Mapping[str, str] = {
     "download-judged": "a download takes and expects nothing: its bytes are judged",
     "download-status": "how a download fails is told by its status alone",
     "download-guess": "how a download fails is told, and not guessed",
-    "frames-get": "a page in a frame is followed from what get or post brings",
+    "frames-get": "a page in a frame is gone on to from what get, post or goto brings",
     "no-header": "is no header that a recipe sets",
     "not-known": "{hole} is not known here: not asked, in no link, and not taken before",
     "many": "{hole} is many; a download alone begins with it",

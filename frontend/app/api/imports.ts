@@ -49,6 +49,8 @@ export interface Import {
   waits_turn: boolean;
   bytes_received: number;
   bytes_expected: number | null;
+  /** Since then the portal is waited for: it packs first, or does not answer. */
+  packs_since: string | null;
   objects: number;
   error: Trouble | null;
   asked_kind: 'account' | 'token' | 'patient';

@@ -27,7 +27,7 @@ from radrelay.importer import watching
 from radrelay.importer.connectors.addresses import uid_of
 from radrelay.importer.connectors.object_zip import ObjectZip
 from radrelay.importer.contents import HEAD, content_of
-from radrelay.importer.downloading import BROKEN, Downloaded, Resuming, Sink, Tell, busy_s
+from radrelay.importer.downloading import BROKEN, Downloaded, Patience, Resuming, Sink, Tell, busy_s
 from radrelay.importer.errors import (
     LinkExpiredThere,
     NothingListed,
@@ -48,7 +48,6 @@ DICOM_JSON = "application/dicom+json, application/json;q=0.9"
 OK, NOTHING, SHUT, GONE = 200, 204, (401, 403), (404, 410)
 PAGE, MOST_OBJECTS = 500, 100_000
 IDENTIFIED = 64 << 10
-PATIENCE_S = 1800.0
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 
 Match = Mapping[str, Any]
@@ -135,12 +134,12 @@ class StudyFetch:
         promised: int | None = None,
         pause: Pause = watching.pause,
     ) -> None:
-        self._session, self._places, self._tell, self._pause = session, places, tell, pause
+        self._session, self._places, self._tell = session, places, tell
         self._host = session.outgoing.target(places[0].base).name
         self._zip = ObjectZip(sink, self._host, session.outgoing.limits.most_bytes)
         self._promised, self._unnamed = promised, 0
         self._have, self._now = dict[Identity, bytes](), set[Identity]()
-        self._resuming, self._waited = Resuming(session.outgoing.limits, pause), 0.0
+        self._resuming, self._patience = Resuming(session.outgoing.limits, pause), Patience(pause)
 
     def bring(self) -> Downloaded:
         """Bring it; raises `PortalTrouble`."""
@@ -172,19 +171,12 @@ class StudyFetch:
                 self._take(left[0], place.credentials)
                 left.pop(0)
             except PortalBusy as busy:
-                self._wait(busy)
+                self._patience.wait(busy)
             except BROKEN as trouble:
                 if not self._resuming.again(further=self._zip.count > before, trouble=trouble):
                     raise
                 found = self._missing(place)
                 left = left if found is None else found
-
-    def _wait(self, busy: PortalBusy) -> None:
-        seconds = max(1.0, float(str(busy.facts.get("seconds", 1))))
-        self._waited += seconds
-        if self._waited > PATIENCE_S:
-            raise busy
-        self._pause(seconds)
 
     def _missing(self, place: StudyAt) -> list[str] | None:
         """Return the addresses of objects that have not come; None where the service lists none of them at all."""

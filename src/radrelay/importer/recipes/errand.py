@@ -17,7 +17,7 @@ from radrelay.importer.attempts import Attempts, counted_as, counting
 from radrelay.importer.connectors.dlx import nobody_watches
 from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.contents import PARCELS
-from radrelay.importer.downloading import Download, Downloaded, Sink, Tell, busy_s
+from radrelay.importer.downloading import Download, Downloaded, Patience, Sink, Tell, busy_s
 from radrelay.importer.errors import (
     AnswerWrong,
     HostNotAllowed,
@@ -47,7 +47,7 @@ from radrelay.importer.recipes.templates import Day, Value, shown, template_of
 from radrelay.importer.recipes.words import Unreadable, Words, say
 from radrelay.importer.secret import Secret
 
-MOST_REQUESTS, MOST_S, PATIENCE_S = 1000, 3600.0, 1800.0
+MOST_REQUESTS, MOST_S = 1000, 3600.0
 PREFIX = "recipe:"
 UNCOUNTED = (InMaintenance, LinkExpiredThere, PersonNeeded)
 """What a recipe knows to say nothing of the answers."""
@@ -188,16 +188,12 @@ class RecipeErrand:
     def _brought(self, step: Step, sink: Sink, tell: Tell) -> Downloaded:
         url = self._address(step)
         carried = Download(self._session, url, sink, accept=PARCELS - {"text", "xml"}, tell=tell, pause=self._pause)
-        headers, waited = self._headers(step), 0.0
+        headers, patience = self._headers(step), Patience(self._pause)
         while True:
             try:
                 return carried.carry_on(headers)
             except PortalBusy as busy:
-                seconds = max(1.0, float(str(busy.facts.get("seconds", 1))))
-                waited += seconds
-                if waited > PATIENCE_S:
-                    raise
-                self._pause(seconds)
+                patience.wait(busy)
             except HostNotAllowed as error:
                 raise self._elsewhere(error) from None
             except PortalRefused as refused:
@@ -251,7 +247,7 @@ class RecipeErrand:
             elif "retry-after" in page.reply.headers:
                 pause = max(pause, float(seconds))
             if self._clock() + pause > ends:
-                raise PortalBusy(host=self._lead.host, seconds=int(max(pause, 30)))
+                raise PortalBusy(host=self._lead.host, seconds=int(max(pause, 30)), waited_s=int(step.most_s))
             self._pause(pause)
         raise self._outdated(say("nothing-waited"))
 

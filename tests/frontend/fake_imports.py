@@ -76,9 +76,8 @@ def case(number: int, state: str, persons: list[Row] | None = None, **more: Any)
         "id": str(uuid.UUID(int=7000 + number)), "state": state, "resumes": "", "connector": "dlx",
         "host": "portal.klinik-nord.example", "birth_date": "1978-12-24", "questions": [], "asks_until": None,
         "waits_turn": False,
-        "bytes_received": 0,
-        "bytes_expected": None, "objects": 0, "came": None, "nothing_came": "",
-        "error": None, "asked_kind": "account", "asked_by": "weber",
+        "bytes_received": 0, "bytes_expected": None, "packs_since": None, "objects": 0,
+        "came": None, "nothing_came": "", "error": None, "asked_kind": "account", "asked_by": "weber",
         "basis": "treatment", "created_at": ago(minutes=7 * number), "changed_at": ago(minutes=number),
         "checked_at": None, "finished_at": None, "link_ends_at": None, "ends_at": ago(days=-7),
         "ending": {"at": ago(days=-7), "what": "import"} if state in ("fetching", "asking", "open", "failed") else None,
@@ -140,7 +139,7 @@ def fares(connector: str, state: str, **more: object) -> Row:
 
 def recipe(name: str, state: str, **more: object) -> Row:
     return {
-        "id": name, "name": name.title(), "hosts": [f"{name}.example"], "broken": [], "tests": [],
+        "id": name, "name": name.title(), "hosts": [f"{name}.example"], "broken": [], "tests": [], "guesses": 0,
         "fares": fares(f"recipe:{name}", state), **more,
     }  # fmt: skip
 
@@ -317,12 +316,18 @@ async def decide(request: Request) -> Response:
     return JSONResponse(found)
 
 
+def said(code: str, **values: str | int) -> Row:
+    """What the server says of a recipe; the page says it by the code."""
+    return {"code": code, "values": values, "text": f"English of {code}"}
+
+
 async def recipes(request: Request) -> Response:
-    why = {"step": "log in", "why": "comes to wrong, not to fetched"}
+    why = {"step": "log in", "why": said("test-comes", came="wrong", wanted="fetched")}
+    fault = {"file": "torn.toml", "line": 1, "place": "recipe", "said": said("one-of", expected="1")}
     told = [
         recipe("clinic", "failing", tests=[{"name": "right", "passed": False, **why}]),
-        recipe("practice", "well", tests=[{"name": "right", "passed": True, "step": "", "why": ""}]),
-        recipe("torn", "untried", broken=["torn.toml, line 1: recipe: input should be 1"]),
+        recipe("practice", "well", tests=[{"name": "right", "passed": True, "step": "", "why": None}], guesses=3),
+        recipe("torn", "untried", broken=[fault]),
     ]
     return JSONResponse({"folder": True, "recipes": told})
 
@@ -342,8 +347,8 @@ async def draft(request: Request) -> Response:
     return JSONResponse({
         "text": 'recipe = 1\nname = "Our portal"\n', "name": "Our portal", "hosts": ["portal.klinik-nord.example"],
         "steps": ["open", "step 2", "download"], "questions": ["code", "birth_date"], "broken": [],
-        "notes": ["How a wrong birth date, a lock or an expired link looks is not known yet: write fails."],
-        "tests": [{"name": "as it was walked", "passed": True, "step": "", "why": ""}],
+        "notes": [said("draft"), said("asked-for", names="surname")],
+        "tests": [{"name": "as it was walked", "passed": True, "step": "", "why": None}],
     })  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -182,21 +181,21 @@ def test_a_walk_that_hangs_is_not_a_way_to_guess(house: House) -> None:
     assert pages.filled == []
 
 
-def test_a_walk_that_is_given_up_on_its_way_counts_once_it_had_told_the_portal(house: House) -> None:
-    def over_once(done: Callable[[], bool]) -> Callable[[], None]:
-        def look() -> None:
-            if done():
-                raise TurnOver
+@pytest.mark.parametrize(("said", "left"), [(False, 3), (True, 2)])
+def test_a_walk_that_is_given_up_on_its_way_counts_once_it_had_told_the_portal(
+    house: House, said: bool, left: int
+) -> None:
+    pages = Pages(["Geburtsdatum"])
 
-        return look
+    def look() -> None:
+        if bool(pages.filled) is said:
+            raise TurnOver
 
-    for said, left in ((False, 3), (True, 2)):
-        pages = Pages(["Geburtsdatum"])
-        made = house.errand(pages)
-        with pytest.raises(TurnOver):
-            made.carry_on({}, over_once(lambda pages=pages, said=said: bool(pages.filled) is said))
-        made.close()
-        assert house.left() == left
+    made = house.errand(pages)
+    with pytest.raises(TurnOver):
+        made.carry_on({}, look)
+    made.close()
+    assert house.left() == left
 
 
 def test_an_sms_that_nobody_answers_costs_nothing_and_one_that_was_answered_counts(house: House) -> None:

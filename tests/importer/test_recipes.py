@@ -29,7 +29,7 @@ from radrelay.importer.errors import (
 from radrelay.importer.health import Fetch, Health, health_of
 from radrelay.importer.models import ImportCase, ImportReport, PortalFetch
 from radrelay.importer.recipes.errand import PREFIX, RecipeErrand
-from tests.importer.portal import Kept, Portal, outgoing, portal
+from tests.importer.portal import Asked, Kept, Portal, outgoing, portal
 from tests.importer.provider import Waits
 from tests.importer.recipe_portals import (
     BORN,
@@ -40,6 +40,7 @@ from tests.importer.recipe_portals import (
     TWO_STEPS,
     connector,
     errand,
+    fields,
     form_portal,
     json_portal,
     packed,
@@ -346,3 +347,82 @@ def test_answers_that_go_with_the_download_itself_are_counted(here: Portal, wait
     with pytest.raises(AttemptsSpent):
         fetch(BORN)
     assert len(here.asked) == asked
+
+
+FRAMED = """
+recipe = 1
+name = "Portal in a frame"
+hosts = ["{HOST}"]
+[[link]]
+address = "/klinik/{code}"
+[[ask]]
+name = "birth_date"
+kind = "birth-date"
+[[fails]]
+as = "maintenance"
+text = "Wartung"
+[[step]]
+name = "open"
+get = "/klinik/{code}"
+frame = [{ class = "portal" }, {}]
+take = [{ as = "csrf", field = "_token" }, { as = "act", element = "form", attribute = "action" }]
+[[step]]
+name = "log in"
+post = "{act}"
+form = { _token = "{csrf}", born = "{birth_date:DD.MM.YYYY}" }
+take = [{ as = "zip", element = "a", attribute = "href" }]
+[[step]]
+name = "download"
+download = "{zip}"
+"""
+
+
+def framing_portal(here: Portal) -> None:
+    """A homepage with frames, one of them the portal's, which has its form in a frame of its own."""
+    form = '<form action="log-in"><input type=hidden name=_token value=t1><input name=born></form>'
+
+    def log_in(asked: Asked) -> None:
+        right = fields(asked) == {"_token": "t1", "born": "31.01.1970"} and asked.headers["Cookie"] == "sid=s1"
+        page('<a href="all.zip">' if right else "nein")(asked)
+
+    here.answers |= {
+        "/klinik/AB12": page('<iframe src="/news"></iframe><iframe class="big portal" src="/app/?k=1#x"></iframe>'),
+        "/app/": page('<frameset><frame src="about:blank"><frame src="inner/form"></frameset>', Set_Cookie="sid=s1"),
+        "/app/inner/form": page(form), "/app/inner/log-in": log_in, "/app/inner/all.zip": zipped,
+    }  # fmt: skip
+
+
+def test_a_form_in_a_frame_is_gone_on_to(here: Portal, waits: Waits) -> None:
+    framing_portal(here)
+    made = errand(here, FRAMED, "/klinik/AB12", waits)
+    made.answer(RIGHT)
+    assert fetched(made) == [packed()]
+    assert [path for _, path, _, _ in here.asked[:3]] == ["/klinik/AB12", "/app/?k=1", "/app/inner/form"]
+    here.answers["/app/inner/form"] = page("Wartung")
+    with pytest.raises(InMaintenance):
+        made.answer(RIGHT)
+    here.answers["/app/"] = page(
+        "<iframe srcdoc='&lt;form action=log-in>&lt;input name=_token value=t1&gt;'></iframe>", Set_Cookie="sid=s1"
+    )
+    here.answers["/app/log-in"] = here.answers["/app/inner/log-in"]
+    here.answers["/app/all.zip"] = zipped
+    made.answer(RIGHT)
+    assert fetched(made) == [packed()]
+
+
+@pytest.mark.parametrize(
+    ("src", "said"),
+    [
+        ("https://evil.example/form", "leads to evil.example, which is none of the recipe's hosts"),
+        ("//localhost/form", "leads to localhost"),
+        ("javascript:alert(1)", "no such page in a frame"),
+        ("", "no such page in a frame"),
+        ("http://[::", "no such page in a frame"),
+    ],
+)
+def test_a_frame_leads_nowhere_that_the_recipe_does_not(here: Portal, waits: Waits, src: str, said: str) -> None:
+    framing_portal(here)
+    here.answers["/app/"] = page(f'<iframe src="{src}"></iframe>')
+    with pytest.raises(RecipeOutdated, match=said):
+        errand(here, FRAMED, "/klinik/AB12", waits).answer(RIGHT)
+    assert all(headers["Host"].startswith(HOST) for _, _, headers, _ in here.asked)

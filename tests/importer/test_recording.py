@@ -88,7 +88,7 @@ def test_a_draft_takes_only_the_steps_that_are_needed() -> None:
     ]  # fmt: skip
     assert "birth_date:DD.MM.YYYY" in text
     assert 'until = { json = "state", is = "ready" }' in recorded("scripts").text
-    assert "write fails" in text
+    assert "guess = true" in text
 
 
 def entry(url: str, answer: Any = "", *, status: int = 200, kind: str = "text/html", **more: Any) -> dict[str, Any]:

@@ -57,6 +57,8 @@ export interface Import {
   waits_turn: boolean;
   bytes_received: number;
   bytes_expected: number | null;
+  /** Since then the portal is waited for: it packs first, or does not answer. */
+  packs_since: string | null;
   objects: number;
   /** None before it was looked at, where nothing came, and once it names nobody any more. */
   came: Came | null;
@@ -378,12 +380,29 @@ export interface RecipeShown {
   name: string;
   hosts: string[];
   /** Why the file is no recipe. */
-  broken: string[];
-  tests: { name: string; passed: boolean; step: string; why: string }[];
+  broken: RecipeFault[];
+  tests: { name: string; passed: boolean; step: string; why: Said | null }[];
+  /** So many of its lines about failures are guesses. */
+  guesses: number;
   fares: Fares;
 }
 
-/** A draft of a recipe from one walk; notes, problems and tests are in plain English. */
+/** What is said of a recipe: a code with its values, and plain English. */
+export interface Said {
+  code: string;
+  values: Record<string, string | number | Said>;
+  text: string;
+}
+
+/** What is wrong with a file: where (line 0: nobody can tell), and in which words. */
+export interface RecipeFault {
+  file: string;
+  line: number;
+  place: string;
+  said: Said;
+}
+
+/** A draft of a recipe from one walk. */
 export interface RecipeDraft {
   /** The file. */
   text: string;
@@ -392,9 +411,9 @@ export interface RecipeDraft {
   steps: string[];
   questions: string[];
   /** What a person must still look at. */
-  notes: string[];
+  notes: Said[];
   /** Why it is no recipe as it stands. */
-  broken: string[];
+  broken: RecipeFault[];
   tests: RecipeShown['tests'];
 }
 

@@ -33,6 +33,7 @@ import problems from './problems.de';
 import pseudonyms from './pseudonyms.de';
 import quarantine from './quarantine.de';
 import requests from './requests.de';
+import recipes from './recipes.de';
 import restricted from './restricted.de';
 import results from './results.de';
 import roomcheck from './roomcheck.de';
@@ -77,6 +78,7 @@ const de: Rest = {
   ...pseudonyms,
   ...quarantine,
   ...requests,
+  ...recipes,
   ...restricted,
   ...results,
   ...roomcheck,

@@ -33,6 +33,7 @@ import problems from './problems.en';
 import pseudonyms from './pseudonyms.en';
 import quarantine from './quarantine.en';
 import requests from './requests.en';
+import recipes from './recipes.en';
 import restricted from './restricted.en';
 import results from './results.en';
 import roomcheck from './roomcheck.en';
@@ -77,6 +78,7 @@ const en = {
   ...pseudonyms,
   ...quarantine,
   ...requests,
+  ...recipes,
   ...restricted,
   ...results,
   ...roomcheck,

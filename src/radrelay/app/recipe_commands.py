@@ -18,6 +18,7 @@ from radrelay.importer.recipes.playing import Played, play
 from radrelay.importer.recipes.reading import Recipe
 from radrelay.importer.recipes.recording import record
 from radrelay.importer.recipes.shelf import Broken, RecipeFolder, Shelf, shelf_of
+from radrelay.importer.recipes.words import say
 
 
 def list_command(folder: Path | None, *, as_json: bool) -> int:
@@ -84,11 +85,11 @@ def _played(recipe: Recipe, chromium: Chromium | None) -> list[Played]:
     if not recipe.told.browser:
         return play(recipe)
     if chromium is None or not recipe.told.test:
-        return [Played(one.name, why="needs a browser to be played in") for one in recipe.told.test]
+        return [Played(one.name, words=say("test-browser")) for one in recipe.told.test]
     try:
         return play_in_browser(recipe, chromium)
     except (BrowserMissing, BrowserNotHeld) as error:
-        return [Played(one.name, why=f"cannot be played: {error.message}") for one in recipe.told.test]
+        return [Played(one.name, words=say("test-unplayable", why=error.message)) for one in recipe.told.test]
 
 
 def _checked(recipe: Recipe, chromium: Chromium | None) -> list[Played]:

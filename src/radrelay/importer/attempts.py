@@ -62,13 +62,15 @@ def counting(
 ) -> Iterator[int]:
     """Take an attempt for what is sent within, and give how many are left; raises `AttemptsSpent`.
 
-    It is given back if all goes well, if a portal says one of `uncounted`, or if nothing left: `sent` counts requests.
+    It is given back if all goes well, if a portal says one of `uncounted` (and nobody had to guess that), or if nothing
+    left: `sent` counts requests.
     """
     left, before = spend_all(attempts, tokens), sent()
     try:
         yield left
     except Exception as error:
-        if sent() == before or isinstance(error, uncounted):
+        known = isinstance(error, uncounted) and not error.facts.get("guessed")
+        if sent() == before or known:
             give_back_all(attempts, tokens)
         raise
     give_back_all(attempts, tokens)

@@ -89,7 +89,7 @@ def people_in(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uuid.UU
 
 def move(session: Session, row: ImportCase, state: str, now: datetime, trouble: Trouble | None = None) -> None:
     """Have an import be in a state from now on; work that follows is asked for."""
-    row.state, row.changed_at, row.next_attempt_at = state, now, None
+    row.state, row.changed_at, row.next_attempt_at, row.packs_since = state, now, None, None
     if row.asks_until is not None:  # what was asked while a browser waited is nothing without it
         row.questions, row.picture, row.asks_until = "[]", None, None
     tell(row, trouble)

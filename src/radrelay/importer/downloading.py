@@ -73,7 +73,8 @@ class Resuming:
     """What broke off is begun again: how often it was, and whether it may once more; for one download.
 
     A portal that falls silent is resumed a few times, however little came in between: it counts as one silence, no
-    longer than a window of the limits in all, unless it went well for as long as that between two.
+    longer than a window of the limits in all, unless it went well for as long as that between two. One that did not
+    even begin to answer had all the time that packing may take: it is not asked again.
     """
 
     limits: Limits
@@ -93,6 +94,8 @@ class Resuming:
         """Wait for the next attempt; False when it is to be given up. `further`: something came since the last."""
         self._vain = 0 if further else self._vain + 1
         now = time.monotonic()
+        if isinstance(trouble, PortalStalled) and not trouble.begun:
+            return False
         if isinstance(trouble, PortalStalled):
             well = now - self._stalled_at > self.limits.window_s + self.limits.idle_s
             self._stalled, self._stalled_at = 1 if well else self._stalled + 1, now
@@ -104,6 +107,23 @@ class Resuming:
         self.count += 1
         self.pause(min(30.0, 2.0**self._vain))
         return True
+
+
+@dataclass(slots=True)
+class Patience:
+    """Waits while a portal that packs asks to come back later: so long in all, then a person says whether again."""
+
+    pause: Callable[[float], None]
+    most_s: float = 1800.0
+    waited_s: float = 0.0
+
+    def wait(self, busy: PortalBusy) -> None:
+        """Wait as long as the portal asks for; raises `PortalBusy` with how long that was when it takes too long."""
+        seconds = max(1.0, float(str(busy.facts.get("seconds", 1))))
+        if self.waited_s + seconds > self.most_s:
+            raise PortalBusy(busy.message, **{**busy.facts, "waited_s": int(self.waited_s)}) from busy
+        self.waited_s += seconds
+        self.pause(seconds)
 
 
 @dataclass(slots=True)

@@ -79,6 +79,8 @@ class PortalStalled(PortalTrouble, Unavailable):
     code = "portal-stalled"
     http_status = 503
     silent_s: float = 0.0
+    begun: bool = True
+    """It had begun to answer."""
 
 
 class PortalBrokeOff(PortalTrouble, Unavailable):

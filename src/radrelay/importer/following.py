@@ -7,6 +7,7 @@ is, encrypted, to be checked afterwards.
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from radrelay.intake.object_writer import FileFacts, ObjectWriter
 Follow = Callable[[uuid.UUID, str], Sequence[tuple[Lead, Callable[[], Errand]]]]
 """Returns what a link of an organisation may lead to, in the order in which it is tried, and what begins an errand."""
 
+SAID_AFTER_S = 3.0
 UNKNOWN = "unknown"
 """What a portal speaks that was asked in several languages and answered in none."""
 
@@ -118,7 +120,8 @@ def _live(
 def _brought(errand: Errand, wanted: Wanted, landing: Landing, turn: Turn, walk: Walk) -> tuple[Item, ...]:
     """Bring all that there is; returns what the portal lists."""
     walk.doing = "list"
-    items = errand.items()
+    with watched(_Waits(turn).look):
+        items = errand.items()
     walk.doing = "download"
     have, brought = 0, set[str]()
     for number, item in enumerate(items, 1):
@@ -127,7 +130,7 @@ def _brought(errand: Errand, wanted: Wanted, landing: Landing, turn: Turn, walk:
         brought.add(item.id)
         landed = _Landed(landing, wanted.origin, turn, have)
         try:
-            with watched(turn.look):
+            with watched(landed.waits.look):
                 came = errand.download(item, landed, landed.tell)
             landed.finish(item, came, number)
         finally:
@@ -189,12 +192,25 @@ def questions_text(questions: Sequence[Question]) -> str:
     ])  # fmt: skip
 
 
+class _Waits:
+    """A wait for a portal: told to whoever waits once it has taken a moment, until something comes."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn, self._began, self._since = turn, turn.clock.now(), time.monotonic()
+        self.came = False
+
+    def look(self) -> None:
+        """Say since when it is waited for; raises when that is not wanted any more."""
+        waits = not self.came and time.monotonic() - self._since >= SAID_AFTER_S
+        self._turn.look(packs_since=self._began if waits else None)
+
+
 class _Landed:
     """One download on its way into the landing."""
 
     def __init__(self, landing: Landing, origin: Origin, turn: Turn, before: int) -> None:
         self._writer, self._origin = ObjectWriter(landing, origin), origin
-        self._turn, self._before = turn, before
+        self._turn, self._before, self.waits = turn, before, _Waits(turn)
         self._writer.begin("", "", "")
 
     def begin(self) -> None:
@@ -212,7 +228,10 @@ class _Landed:
 
     def tell(self, have: int, size: int | None) -> None:
         """Write down how far it is; raises when it is not wanted any more."""
-        self._turn.look(self._before + have, None if size is None else self._before + size)
+        if have == 0:
+            return self.waits.look()
+        self.waits.came = True
+        return self._turn.look(self._before + have, None if size is None else self._before + size)
 
     def finish(self, item: Item, came: Downloaded, number: int) -> None:
         """Have it kept; what came in an earlier turn with the same bytes is kept once, packed anew it counts once."""

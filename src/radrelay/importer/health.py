@@ -1,7 +1,8 @@
 """How fetching fares, by portal and by the language or recipe that was spoken: counted from what each fetch came to.
 
 What a person got wrong (a code, a birth date), what a link is (expired, locked), and what this house does not allow say
-nothing about a portal or its recipe and are left out. A fetch is kept for half a year, without anything of whom it was.
+nothing about a portal or its recipe and are left out. What a recipe had to guess of that is left out, too, unless it is
+all that comes lately: then the guess may be wrong. A fetch is kept for half a year, without anything of whom it was.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from statistics import median
 from typing import Literal
 
@@ -40,6 +42,8 @@ NOT_ITS_FAULT = (
 )  # fmt: skip
 COUNTED, KEPT = timedelta(days=30), timedelta(days=180)
 MOST_LOOKED_AT = 20_000
+GUESSES_DOUBTED = 3
+"""So many guesses in a row, with nothing that went well between them, and the recipe itself is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Health:
 
 def health_of(fetches: Iterable[Fetch], now: datetime) -> Health:
     """Return how something fares of which all fetches are given."""
-    ordered = sorted(fetches, key=lambda one: one.at)
+    ordered = _without_guesses(sorted(fetches, key=lambda one: one.at))
     well = [one for one in ordered if not one.code]
     ill = [one for one in ordered if one.code]
     recent = [one for one in ordered if one.at > now - COUNTED]
@@ -95,12 +99,21 @@ def health_of(fetches: Iterable[Fetch], now: datetime) -> Health:
     )  # fmt: skip
 
 
+def _without_guesses(ordered: Sequence[Fetch]) -> Sequence[Fetch]:
+    """Return fetches without what was guessed to be somebody's mistake; with it, where nothing else comes lately."""
+    guesses = {one.code for one in NOT_ITS_FAULT}
+    lately = [*takewhile(lambda one: one.code in guesses, reversed(ordered))][::-1]
+    known = [one for one in ordered if one.code not in guesses]
+    return [*known, *lately] if len(lately) >= GUESSES_DOUBTED else known
+
+
 def note_fetch(
     session: Session, organisation_id: uuid.UUID, walk: Walk, now: datetime, came: float | PortalTrouble
 ) -> None:
     """Note what a fetch came to: how many seconds it took, or what went wrong."""
     trouble = came if isinstance(came, PortalTrouble) else None
-    if isinstance(trouble, NOT_ITS_FAULT) or not walk.connector:
+    guessed = trouble is not None and bool(trouble.facts.get("guessed"))
+    if (isinstance(trouble, NOT_ITS_FAULT) and not guessed) or not walk.connector:
         return
     row = PortalFetch(
         id=new_id(), organisation_id=organisation_id, host=walk.host[:255], connector=walk.connector[:80], at=now,

@@ -218,7 +218,7 @@ class ImportWork:
                 row.next_attempt_at = now + timedelta(seconds=TURN_S)
                 return None
             row.attempts += 1
-            row.machine, row.next_attempt_at, row.changed_at = self.machine, None, now
+            row.machine, row.next_attempt_at, row.changed_at, row.packs_since = self.machine, None, now, None
             return Turn(
                 self._parts.database, self._parts.clock, self._closing, row.id, row.organisation_id, row.state,
                 row.attempts, self.machine,
@@ -262,8 +262,9 @@ class ImportWork:
 
     @staticmethod
     def _passing(turn: Turn, error: RadrelayError) -> bool:
-        """Say whether it is tried again by itself. One that fell silent was waited for: a person says whether again."""
-        passing = isinstance(error, Unavailable) and not isinstance(error, PortalStalled)
+        """Say whether it is tried again by itself. One that was waited for in vain is not: that a person says."""
+        waited = isinstance(error, PortalStalled) or bool(error.facts.get("waited_s"))
+        passing = isinstance(error, Unavailable) and not waited
         return passing and turn.attempt <= len(PAUSES_S)
 
     def _again(self, turn: Turn, after_s: float, trouble: Trouble | None, *, counts: bool) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], float]
 MOST_TRIED = 4
 PROXY_OK = 200
+ALIVE_AFTER_S, ALIVE_EACH_S, ALIVE_ASKED = 20, 10, 3
+"""A machine that is gone is noticed within a minute of silence, however long a portal may pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ class Pace:
         now, limits = self._clock(), self._limits
         trouble = PortalStalled(f"{self._host} took the request and then said too little for too long", host=self._host)
         in_body = limits.window_s if now >= self._window_end else limits.idle_s
-        trouble.silent_s = in_body if self._until_head is None else now - self._began
+        trouble.begun = self._until_head is None
+        trouble.silent_s = in_body if trouble.begun else now - self._began
         raise trouble
 
 
@@ -240,10 +243,22 @@ def _reached(place: Place, limits: Limits, pace: Pace, proxy: Proxy | None) -> s
     reason = "no address"
     for address in place.addresses[:MOST_TRIED]:
         try:
-            return socket.create_connection((address, place.port), timeout=pace.wait_s(limits.connect_s))
+            return _watched(socket.create_connection((address, place.port), timeout=pace.wait_s(limits.connect_s)))
         except OSError as error:
             reason = "no connection in time" if isinstance(error, TimeoutError) else _said(error)
     raise PortalUnreachable(f"{place.host} cannot be reached: {reason}", host=place.host, reason=reason)
+
+
+def _watched(made: socket.socket) -> socket.socket:
+    """Have the kernel ask the other end, while nothing comes, whether it is still there.
+
+    A machine that packs says so; from one that is gone the connection breaks off.
+    """
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", ALIVE_AFTER_S), ("TCP_KEEPINTVL", ALIVE_EACH_S), ("TCP_KEEPCNT", ALIVE_ASKED)):
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 def _tunnelled(place: Place, limits: Limits, pace: Pace, proxy: Proxy) -> socket.socket:
@@ -252,7 +267,7 @@ def _tunnelled(place: Place, limits: Limits, pace: Pace, proxy: Proxy) -> socket
     goal = place.host if proxy.resolves or not place.addresses else place.addresses[0]
     goal = f"[{goal}]" if ":" in goal else goal
     try:
-        made = socket.create_connection((host, port), timeout=pace.wait_s(limits.connect_s))
+        made = _watched(socket.create_connection((host, port), timeout=pace.wait_s(limits.connect_s)))
     except OSError as error:
         words = f"the proxy cannot be reached: {_said(error)}"
         raise PortalUnreachable(words, host=place.host, reason=words) from error

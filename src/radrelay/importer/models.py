@@ -53,6 +53,7 @@ class ImportCase(Owned, Base):
     lacking: Mapped[str] = mapped_column(Text, default="[]")  # names of files that were to be brought and did not come
     bytes_received: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_expected: Mapped[int | None] = mapped_column(BigInteger)
+    packs_since: Mapped[datetime | None] = mapped_column(Instant)  # the portal is waited for, and sends nothing yet
     objects: Mapped[int] = mapped_column(Integer, default=0)
     machine: Mapped[str] = mapped_column(String(200), default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)

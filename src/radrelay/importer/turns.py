@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -48,8 +49,11 @@ class Turn:
             raise TurnOver
         return row
 
-    def look(self, have: int | None = None, size: int | None = None) -> None:
-        """Look now and then whether it goes on, and write down how many bytes have come; raises `TurnOver`."""
+    def look(self, have: int | None = None, size: int | None = None, *, packs_since: datetime | None = None) -> None:
+        """Look now and then whether it goes on, and write down how many bytes have come; raises `TurnOver`.
+
+        `packs_since`: since when the portal is waited for, which packs or does not answer; nothing has come yet.
+        """
         if self.closing.is_set():
             raise TurnBroken
         now = time.monotonic()
@@ -58,8 +62,11 @@ class Turn:
         self._looked = now
         if have is None:
             with self.database.read() as session:
-                self.mine(session)
-            return
+                known = self.mine(session).packs_since
+            if packs_since is None or known == packs_since:
+                return
         with self.database.write() as session:
             row = self.mine(session)
-            row.bytes_received, row.bytes_expected, row.changed_at = have, size, self.clock.now()
+            row.packs_since = packs_since
+            if have is not None:
+                row.bytes_received, row.bytes_expected, row.changed_at = have, size, self.clock.now()

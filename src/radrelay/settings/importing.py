@@ -45,7 +45,11 @@ class ImporterSettings(Section):
     connect_timeout_s: float = Field(10.0, description="a portal must take a connection within so long", gt=0)
     idle_timeout_s: float = Field(30.0, description="a portal that sends nothing for so long is left", gt=0)
     answer_timeout_s: float = Field(60.0, description="a portal must answer a question within so long", gt=0)
-    packing_timeout_s: float = Field(300.0, description="a portal must begin a download within so long", gt=0)
+    packing_timeout_s: float = Field(
+        300.0,
+        description="a portal, which may pack first, must begin a download within so long; it is not asked twice",
+        gt=0,
+    )
     whole_timeout_s: float = Field(4 * 3600.0, description="a download is given up after so long", gt=0)
     largest_bytes: int = Field(16 * GIB, description="largest single download that is taken", gt=0)
     keep_raw_s: float = Field(

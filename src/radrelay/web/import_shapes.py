@@ -170,6 +170,8 @@ class Import(BaseModel):
     """So long a browser waits at the portal for the answer; there is a picture of its page then."""
     bytes_received: int
     bytes_expected: int | None
+    packs_since: datetime | None
+    """Since then the portal is waited for: it packs first, or does not answer."""
     objects: int
     came: CameShown | None
     """None before it was looked at, where nothing came, and once it names nobody any more."""
@@ -239,7 +241,8 @@ class ImportDetail(Import):
 
 
 _PLAIN = (
-    "id", "state", "resumes", "connector", "host", "birth_date", "bytes_received", "bytes_expected", "objects",
+    "id", "state", "resumes", "connector", "host", "birth_date", "bytes_received", "bytes_expected",
+    "packs_since", "objects",
     "asked_kind", "asked_by", "basis", "created_at", "changed_at", "checked_at", "finished_at", "link_ends_at",
     "ends_at", "asks_until",
 )  # fmt: skip

@@ -36,11 +36,13 @@ from radrelay.importer.errors import (
 from radrelay.importer.going_out import is_listed
 from radrelay.importer.outgoing import Outgoing
 from radrelay.importer.recipes.errand import UNCOUNTED, RecipeConnector, RecipeErrand
+from radrelay.importer.recipes.frames import framed
 from radrelay.importer.recipes.given import MOST_ANSWER, answer_of, names_of
 from radrelay.importer.recipes.language import Step, Where, Wish
 from radrelay.importer.recipes.page import Page
 from radrelay.importer.recipes.reading import Recipe
 from radrelay.importer.recipes.templates import template_of
+from radrelay.importer.recipes.words import say
 from radrelay.importer.secret import Secret
 
 MOST_CLICKS, PIECE, PATIENCE_S = 20, 256 << 10, 1.0
@@ -61,7 +63,7 @@ class BrowserConnector(RecipeConnector):
         """Begin an errand; raises `BrowserOff`, `RecipeOutdated`."""
         held = self._held(lead.address.value)
         if held is None:
-            raise RecipeOutdated(host=lead.host, recipe=self.recipe.id, step="", reason="the link is not known")
+            raise RecipeOutdated(host=lead.host, recipe=self.recipe.id, step="", reason=str(say("link")))
         if self._chromium is None:
             raise BrowserOff(host=lead.host)
         made = BrowserErrand(self.recipe, self._outgoing, lead, held, self._attempts, self._pause, self._clock)
@@ -158,7 +160,7 @@ class BrowserErrand(RecipeErrand):
             return True  # whichever step says so
         if isinstance(trouble, AnswerUnusable):
             return self._told_text  # this one was not sent, and what was before had led to the question
-        return self._sent and not isinstance(trouble, UNCOUNTED)
+        return self._sent and not (isinstance(trouble, UNCOUNTED) and not trouble.facts.get("guessed"))
 
     def _at_hand(self) -> Tab:
         if self._tab is None:
@@ -176,7 +178,7 @@ class BrowserErrand(RecipeErrand):
                     self._whole(step, look)
                     return self._pending(step.wish)
                 self._done(step, look)
-                self._taken(step, self._seen(step, look))
+                self._before = self._taken(step, self._seen(step, look))
             self._next += 1
         return None
 
@@ -185,11 +187,24 @@ class BrowserErrand(RecipeErrand):
         self._sent = self._sent or any(name in self._given for name in names_of(step))
         if step.goto is not None:
             tab.go(self._joined(step))
+            for where in step.frame:
+                tab.go(self._framed(step, where, look))
         for one in step.fill or ():
             way, text = one.way
             self._until(step, look, partial(tab.fill, way, text, template_of(one.value).filled(self._values)))
         if step.click is not None:
             self._clicked(step, step.click, look)
+
+    def _framed(self, step: Step, where: Mapping[str, str], look: Callable[[], None]) -> str:
+        """Return the address of a page in a frame, once it is there."""
+        ends = self._clock() + step.within_s
+        while True:
+            page, _ = self._looked(step, look)
+            if isinstance(found := framed(page, where), str):
+                return found
+            if self._clock() > ends:
+                raise self._unlike(step, page, say("frame"), self._left)
+            self._pause(LOOK_S)
 
     def _clicked(self, step: Step, where: Where, look: Callable[[], None]) -> None:
         tab = self._at_hand()
@@ -201,7 +216,7 @@ class BrowserErrand(RecipeErrand):
         while said := act():
             page, _ = self._looked(step, look)
             if self._clock() > ends or said != "missing":
-                raise self._outdated(_WRONG.get(said, _WRONG["missing"]))
+                raise self._outdated(say(_WRONG.get(said, _WRONG["missing"])))
             del page
             self._pause(LOOK_S)
 
@@ -211,7 +226,7 @@ class BrowserErrand(RecipeErrand):
         tab = self._at_hand()
         tab.require_well()
         if self._clock() - self._since > self.walk_s:
-            raise self._outdated("the walk comes to no end")
+            raise self._outdated(say("endless"))
         page, whole = tab.page()
         self._require_well(step, page, self._left)
         if page.reply.target.host:
@@ -236,15 +251,16 @@ class BrowserErrand(RecipeErrand):
             if page.looks(step.expect):
                 return page
             if self._clock() > ends:
-                raise self._outdated(page.differs(step.expect))
+                raise self._unlike(step, page, page.differs(step.expect), self._left)
             self._pause(LOOK_S)
 
-    def _taken(self, step: Step, page: Page) -> None:
+    def _taken(self, step: Step, page: Page) -> Page:
         for one in step.take:
             found = self._found(page, one)
             if not found:
-                raise self._outdated(f"{one.name} is not where the recipe takes it from")
+                raise self._unlike(step, page, say("take", name=one.name), self._left)
             self._values[one.name] = Secret(found[0])
+        return page
 
     def _pending(self, wish: Wish) -> Pending:
         """Return what the person is asked, under a name that no other walk has."""
@@ -277,7 +293,7 @@ class BrowserErrand(RecipeErrand):
                     return one
             self._looked(step, lambda: tell(0, None))
             if self._clock() > ends:
-                raise self._outdated("nothing is downloaded")
+                raise self._outdated(say("no-download"))
             self._pause(LOOK_S)
 
     def _come(self, coming: Coming, tell: Tell) -> None:
@@ -326,9 +342,9 @@ class BrowserErrand(RecipeErrand):
 
 
 _WRONG: Mapping[str, str] = {
-    "missing": "what is to be filled or clicked is not there",
-    "no-option": "the list does not hold what is to be chosen",
-    "no-value": "the field does not take what it is filled with",
+    "missing": "to-fill",
+    "no-option": "to-choose",
+    "no-value": "to-take",
 }
 
 

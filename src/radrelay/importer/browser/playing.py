@@ -23,8 +23,9 @@ from radrelay.importer.errors import PortalTrouble
 from radrelay.importer.judging import Judge
 from radrelay.importer.outgoing import Outgoing
 from radrelay.importer.recipes.language import Exchange, Test
-from radrelay.importer.recipes.playing import Nowhere, Played, PlayedOtherwise, named, require_same, sent_by
+from radrelay.importer.recipes.playing import Nowhere, Played, PlayedOtherwise, judged, named, require_same, sent_by
 from radrelay.importer.recipes.reading import Recipe
+from radrelay.importer.recipes.words import Words, say
 
 _ASIDE = ("Image", "Font", "Stylesheet", "Media", "Other")
 _NO_CONTENT = 404
@@ -40,23 +41,19 @@ def play_in_browser(recipe: Recipe, chromium: Chromium) -> list[Played]:
 def _played(recipe: Recipe, test: Test, chromium: Chromium, held: Held, way: Outgoing) -> Played:
     lead = BrowserConnector(recipe, way, AttemptsInMemory(), chromium).recognise(test.link)
     if lead is None:
-        return Played(test.name, "", "its link is none of the recipe's")
+        return Played(test.name, "", say("test-link"))
     recording = _Recording(recipe, list(test.exchange))
     errand = PlayedConnector(recipe, way, AttemptsInMemory(), chromium).played(lead.address.value, held, recording)
+    came, trouble = "nothing", None
     try:
-        came, why = _walked(errand, test), ""
+        came = _walked(errand, test)
     except PlayedOtherwise as error:
-        came, why = "nothing", ""
-        recording.problems.append(str(error))
-    except PortalTrouble as trouble:
-        came, why = named(trouble), f" ({trouble.facts.get('reason') or trouble.message})"
+        recording.problems.append(error.words)
+    except PortalTrouble as error:
+        trouble, came = error, named(error)
     if recording.problems:
         return Played(test.name, errand.step, recording.problems[0])
-    if came != test.result:
-        return Played(test.name, errand.step, f"comes to {came}{why}, not to {test.result}")
-    left = len(recording.unused)
-    why = f"{left} recorded {'exchange is' if left == 1 else 'exchanges are'} left over" if left else ""
-    return Played(test.name, errand.step if why else "", why)
+    return judged(test, errand.step, came, trouble, len(recording.unused))
 
 
 def _walked(errand: BrowserErrand, test: Test) -> str:
@@ -73,7 +70,7 @@ def _walked(errand: BrowserErrand, test: Test) -> str:
 def _answered(pending: Pending, answers: Mapping[str, str]) -> str:
     name = pending.question.id.partition(".")[0]
     if name not in answers:
-        raise PlayedOtherwise(f"asks for {name}, which the test does not answer")
+        raise PlayedOtherwise(say("test-unanswered", name=name))
     return answers[name]
 
 
@@ -84,7 +81,7 @@ class _Recording:
     recipe: Recipe
     exchanges: Sequence[Exchange]
     used: set[int] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Words] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -101,14 +98,14 @@ class _Recording:
             at = next((one for one in same if one not in self.used), same[-1] if same else None)
             if at is None:
                 if said.get("resourceType") not in _ASIDE:
-                    self.problems.append(f"asks {asked}, of which nothing was recorded")
+                    self.problems.append(say("test-unrecorded", asked=asked))
                 return _NO_CONTENT, {}, b""
             self.used.add(at)
             one = self.exchanges[at]
             try:
                 require_same(one, asked, request.get("headers", {}), str(request.get("postData", "")).encode())
             except PlayedOtherwise as error:
-                self.problems.append(str(error))
+                self.problems.append(error.words)
         body, kind = sent_by(one, self.recipe)
         attached = {"Content-Disposition": 'attachment; filename="recorded.zip"'} if one.zip else {}
         return one.status, {"Content-Type": kind, **attached, **one.sends}, body

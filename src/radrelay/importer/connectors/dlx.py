@@ -21,7 +21,7 @@ from radrelay.importer.connectors.health_links import is_health_link
 from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.contents import PARCELS, Content
 from radrelay.importer.dlx import contract
-from radrelay.importer.downloading import Download, Downloaded, Sink, Tell, busy_s
+from radrelay.importer.downloading import Download, Downloaded, Patience, Sink, Tell, busy_s
 from radrelay.importer.errors import (
     AddressRefused,
     AnswerUnusable,
@@ -46,7 +46,6 @@ from radrelay.importer.secret import Secret
 Came = TypeVar("Came")
 GONE = (400, 404, 410)
 EARLY_S = 20.0
-PATIENCE_S = 1800.0
 TEXTS: frozenset[Content] = frozenset({"text", "xml"})
 
 
@@ -153,16 +152,12 @@ class DlxErrand:
 
     def _bring(self, url: str, accept: frozenset[Content], sink: Sink, tell: Tell) -> Downloaded:
         carried = Download(self._session, url, sink, accept=accept, tell=tell, pause=self._pause)
-        waited = 0.0
+        patience = Patience(self._pause)
         while True:
             try:
                 return self._bearing(carried.carry_on)
             except PortalBusy as busy:
-                seconds = max(1.0, float(str(busy.facts.get("seconds", 1))))
-                waited += seconds
-                if waited > PATIENCE_S:
-                    raise
-                self._pause(seconds)
+                patience.wait(busy)
             except PortalRefused as refused:
                 if refused.facts.get("status") in GONE:
                     raise NotThere(host=self._lead.host) from refused

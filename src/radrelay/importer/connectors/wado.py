@@ -29,7 +29,7 @@ from radrelay.importer import watching
 from radrelay.importer.connectors.addresses import uid_of
 from radrelay.importer.connectors.object_zip import ObjectZip
 from radrelay.importer.contents import HEAD, content_of
-from radrelay.importer.downloading import BROKEN, Downloaded, Resuming, Sink, Tell, busy_s
+from radrelay.importer.downloading import BROKEN, Downloaded, Patience, Resuming, Sink, Tell, busy_s
 from radrelay.importer.errors import (
     LinkExpiredThere,
     NothingListed,
@@ -52,7 +52,6 @@ OK, NOTHING, PART, SHUT, GONE = 200, 204, 206, (401, 403), (404, 410)
 NO_SUCH_FORM, NO_WHOLES, NO_SUCH_PAGE = (406, 415), (400, 405, 413, 422, 501), (400, 413, 422)
 PAGE, SHORT_PAGE, MOST_OBJECTS = 500, 100, 100_000
 IDENTIFIED = 64 << 10
-PATIENCE_S = 1800.0
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 
 Match = Mapping[str, Any]
@@ -144,12 +143,12 @@ class StudyFetch:
         promised: int | None = None,
         pause: Pause = watching.pause,
     ) -> None:
-        self._session, self._places, self._tell, self._pause = session, places, tell, pause
+        self._session, self._places, self._tell = session, places, tell
         self._host = session.outgoing.target(places[0].base).name
         self._zip = ObjectZip(sink, self._host, session.outgoing.limits.most_bytes)
         self._promised, self._unnamed, self._accept = promised, 0, OBJECTS
         self._have, self._now = dict[Identity, bytes](), set[Identity]()
-        self._resuming, self._waited = Resuming(session.outgoing.limits, pause), 0.0
+        self._resuming, self._patience = Resuming(session.outgoing.limits, pause), Patience(pause)
 
     def bring(self) -> Downloaded:
         """Bring it; raises `PortalTrouble`."""
@@ -181,7 +180,7 @@ class StudyFetch:
                 self._take(left[0], place.credentials)
                 left.pop(0)
             except PortalBusy as busy:
-                self._wait(busy)
+                self._patience.wait(busy)
             except NotThere:
                 if self._promised is None or left[0] in place.urls:
                     raise
@@ -196,13 +195,6 @@ class StudyFetch:
                     raise
                 found = self._missing(place)
                 left = left if found is None else found
-
-    def _wait(self, busy: PortalBusy) -> None:
-        seconds = max(1.0, float(str(busy.facts.get("seconds", 1))))
-        self._waited += seconds
-        if self._waited > PATIENCE_S:
-            raise busy
-        self._pause(seconds)
 
     def _missing(self, place: StudyAt) -> list[str] | None:
         """Return the addresses of objects that have not come; None where the service lists none of them at all."""

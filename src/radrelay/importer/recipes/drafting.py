@@ -16,8 +16,20 @@ from urllib.parse import unquote, urlsplit
 
 from radrelay.importer.recipes.errors import WalkEmpty
 from radrelay.importer.recipes.known import BIRTH_DATE, CODE, Known, asks_for, escaped
+from radrelay.importer.recipes.language import Take
+from radrelay.importer.recipes.learning import (
+    Answering,
+    Learned,
+    common_fails,
+    has_fields,
+    known_in,
+    learned_of,
+    link_fails,
+    wrong_tries,
+)
 from radrelay.importer.recipes.sources import Taking, address_sources, leaves_of, sources_of
 from radrelay.importer.recipes.walks import Visit, is_clock
+from radrelay.importer.recipes.words import Words, say
 
 _HARMLESS = re.compile(
     r"|true|false|on|off|yes|no|ja|nein|submit|ok|XMLHttpRequest|\d{1,2}|[A-Za-z]{1,3}", re.IGNORECASE
@@ -32,7 +44,7 @@ class Draft:
     """A recipe that is being written: `told` is the file, `notes` what a person has to look at."""
 
     told: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Words] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -61,8 +73,10 @@ class _Drafting:
         self._address = self._linked()
         self._steps: dict[int, _Step] = {}
         self._unwritten: set[int] = set()
+        self._learned: list[tuple[str, Learned]] = []
         self._asks: dict[str, str] = {}
-        self._notes: list[str] = []
+        self._notes: list[Words] = []
+        self._tries = wrong_tries(visits, self._known)
 
     def draft(self, name: str, parcels: int) -> Draft:
         """Write it."""
@@ -80,6 +94,7 @@ class _Drafting:
         told["ask"] = self._questions(steps)
         if not told["ask"]:
             del told["ask"]
+        told["fails"] = common_fails([self._visits[at].page for at in self._steps])
         told["step"] = steps
         return Draft(told, self._all_notes(parcels))
 
@@ -113,7 +128,7 @@ class _Drafting:
         hosts |= {self._visits[at].target.name for at in sent}
         posted = {at for at, one in enumerate(self._visits) if one.method == "POST" and one.target.name in hosts}
         polled = {at for at, one in enumerate(self._visits) if one.polls and one.target.name in hosts}
-        return {0, last} | sent | posted | polled
+        return ({0, last} | sent | posted | polled) - self._tries.keys()
 
     def _sends(self, visit: Visit) -> bool:
         leaves = [str(leaf) for _, leaf in leaves_of(visit.body)]
@@ -132,7 +147,7 @@ class _Drafting:
         visit, told = self._visits[at], self._steps[at].told
         kind = "download" if visit.parcel else "wait" if visit.polls else visit.method.lower()
         if visit.parcel and visit.method == "POST":
-            self._notes.append("the parcel was posted for; recipes download by GET: look whether the portal takes that")
+            self._notes.append(say("posted-parcel"))
         told[kind] = self._addressed(at)
         if visit.method == "POST" and not visit.parcel:
             parted = self._known.parted(visit.form)
@@ -150,7 +165,8 @@ class _Drafting:
             told["until"] = self._until(visit)
         for one in visit.headers.get("cookie", "").split(";"):
             name, _, value = one.strip().partition("=")
-            setters = [two for two in range(at) if name and self._visits[two].sets.get(name) == value]
+            sets = (two for two in range(at) if two not in self._tries)
+            setters = [two for two in sets if name and self._visits[two].sets.get(name) == value]
             if setters:
                 self._need(setters[-1])
 
@@ -181,7 +197,7 @@ class _Drafting:
 
     def _taken_address(self, at: int, url: str) -> str:
         for before in range(at - 1, -1, -1):
-            for taking, _ in address_sources(self._visits[before], url):
+            for taking, _ in address_sources(self._visits[before], url) if before not in self._tries else ():
                 return f"{{{self._take(before, taking, 'address')}}}"
         return ""
 
@@ -201,9 +217,23 @@ class _Drafting:
 
     def _taken(self, at: int, value: str, hint: str) -> str:
         for before in range(at - 1, -1, -1):
+            here = self._shown_before(self._tries[before]) if before in self._tries else before
             for taking in sources_of(self._visits[before], value):
-                return self._take(before, taking, hint)
+                if here == before or self._visits[here].page.taken(Take.model_validate({"as": "x", **taking})):
+                    return self._take(here, taking, hint)
         return ""
+
+    def _shown_before(self, at: int) -> int:
+        """Return where the page was shown on which somebody entered what a visit sends, before any wrong try."""
+        earlier = [before for before in range(at) if before not in self._tries]
+        typed = self._typed(at)
+        shown = [one for one in earlier if typed and has_fields(self._visits[one].page, typed)]
+        return shown[-1] if shown else max(earlier, default=0)
+
+    def _typed(self, at: int) -> tuple[str, ...]:
+        """Return the fields of a visit into which the person entered what they know, the day's last."""
+        places = [known_in(self._visits[at], self._known, (name,)) for name in (CODE, BIRTH_DATE)]
+        return tuple(one.removeprefix("form ") for some in places for one in sorted(some) if one.startswith("form "))
 
     def _take(self, at: int, taking: Taking, hint: str) -> str:
         step = self._need(at)
@@ -226,7 +256,7 @@ class _Drafting:
             return self._valued(at, told, hint)
         if isinstance(told, Mapping):
             if any(one is None for one in told.values()):
-                self._notes.append("null in JSON cannot be written in a recipe and is left out")
+                self._notes.append(say("null"))
             return {str(key): self._filled(at, one, str(key)) for key, one in told.items() if one is not None}
         if isinstance(told, list):
             return [self._filled(at, one, hint) for one in told]
@@ -244,13 +274,13 @@ class _Drafting:
                 if found:
                     made["Authorization"] = f"{scheme} {{{found}}}".strip()
                 else:
-                    self._notes.append("an Authorization header was sent that no earlier answer gave")
+                    self._notes.append(say("authorization"))
             elif name.startswith("x-") and not name.startswith(("x-client", "x-dev", "x-forwarded")):
                 found = "" if _HARMLESS.fullmatch(value) else self._taken(at, value, name.removeprefix("x-"))
                 if found or _HARMLESS.fullmatch(value):
                     made["-".join(one.capitalize() for one in name.split("-"))] = f"{{{found}}}" if found else value
                 else:
-                    self._notes.append(f"header {name} was sent, and no earlier answer gave it: it is left out")
+                    self._notes.append(say("header-left", name=name))
         return made
 
     def _until(self, visit: Visit) -> dict[str, Any]:
@@ -270,7 +300,7 @@ class _Drafting:
                 return {"json": path, "is": leaf}
         if new:
             return {"json": new[0][0]}
-        self._notes.append("in what the last answer of the waiting differs was not found: write until")
+        self._notes.append(say("until"))
         return {"status": 200}
 
     def _finished(self, at: int, number: int, root: str) -> dict[str, Any]:
@@ -288,9 +318,24 @@ class _Drafting:
         for key in ("get", "post", "wait", "download"):
             if key in told and root:
                 told[key] = told[key].removeprefix(root)
+        if kind in ("open", "step"):
+            told |= self._outcomes(at, str(told["name"]))
         if step.takes and not self._visits[at].parcel:
             told["take"] = [{"as": name, **one} for name, one in step.takes.items()]
         return told
+
+    def _outcomes(self, at: int, name: str) -> dict[str, Any]:
+        """Return how success and failures look at a step, as far as it tells the portal something."""
+        visit, known = self._visits[at], self._known
+        asked = [BIRTH_DATE] + ([] if asks_for(CODE, self._address) else [CODE])
+        if not known_in(visit, known, asked):
+            linked = not at or self._sends(visit)
+            return {"fails": link_fails()} if linked else {}
+        before = self._visits[self._shown_before(at)].page if at else None
+        wrong = tuple(self._visits[one].page for one, right in self._tries.items() if right == at)
+        learned = learned_of(Answering(visit, self._typed(at), before, wrong), [*self._steps[at].takes.values()])
+        self._learned.append((name, learned))
+        return {**({"expect": learned.expect} if learned.expect else {}), "fails": learned.fails}
 
     def _questions(self, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         text = repr(steps)
@@ -301,16 +346,21 @@ class _Drafting:
             made.append({"name": BIRTH_DATE, "kind": "birth-date"})
         return made + [{"name": name, "kind": "custom"} for name in self._asks]
 
-    def _all_notes(self, parcels: int) -> list[str]:
-        notes = ["A draft from one walk: look it over, then try it at the portal."]
-        notes.append("How a wrong birth date, a lock or an expired link looks is not known yet: write fails.")
+    def _all_notes(self, parcels: int) -> list[Words]:
+        learned = [one for _, one in self._learned]
+        notes = [say("draft")]
+        if any(one.seen for one in learned):
+            notes += [say("fails-learned"), say("fails-other")]
+        else:
+            notes.append(say("fails-guessed"))
+        if any(one.form for one in learned):
+            notes.append(say("fails-form"))
+        notes += [say("fails-blind", step=name) for name, one in self._learned if one.blind]
         if self._asks:
-            notes.append(
-                f"No page gave {', '.join(self._asks)}, so it is asked for; a constant is written in its place."
-            )
+            notes.append(say("asked-for", names=", ".join(self._asks)))
         if parcels > 1:
-            notes.append(f"{parcels} parcels were fetched; only the first is: all = true takes all addresses.")
-        return [*notes, *(one[:1].upper() + one[1:] + "." for one in dict.fromkeys(self._notes))]
+            notes.append(say("parcels", found=parcels))
+        return [*notes, *dict.fromkeys(self._notes)]
 
 
 def is_plain(text: str) -> bool:

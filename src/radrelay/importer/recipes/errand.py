@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote, urljoin
 
 from radrelay.importer import watching
@@ -18,7 +17,7 @@ from radrelay.importer.attempts import Attempts, counted_as, counting
 from radrelay.importer.connectors.dlx import nobody_watches
 from radrelay.importer.connectors.ports import Item, Lead, Question
 from radrelay.importer.contents import PARCELS
-from radrelay.importer.downloading import Download, Downloaded, Sink, Tell, busy_s
+from radrelay.importer.downloading import Download, Downloaded, Patience, Sink, Tell, busy_s
 from radrelay.importer.errors import (
     AnswerWrong,
     HostNotAllowed,
@@ -27,7 +26,6 @@ from radrelay.importer.errors import (
     LockedThere,
     LoginEnded,
     NothingListed,
-    NotThere,
     PersonNeeded,
     PortalBusy,
     PortalRefused,
@@ -37,16 +35,19 @@ from radrelay.importer.errors import (
 from radrelay.importer.going_out import is_listed
 from radrelay.importer.outgoing import Outgoing, Request, Session
 from radrelay.importer.places import target_of
+from radrelay.importer.recipes.failing import failure_of, guess_of, told_by_status, typed_in
 from radrelay.importer.recipes.forms import body_of
-from radrelay.importer.recipes.given import answer_of, names_of
-from radrelay.importer.recipes.language import Ask, Fail, Step, Take
+from radrelay.importer.recipes.frames import framed
+from radrelay.importer.recipes.given import answer_of, filled, names_of
+from radrelay.importer.recipes.language import Ask, Step, Take
 from radrelay.importer.recipes.links import read_link
 from radrelay.importer.recipes.page import Page, TooMuchToTake
 from radrelay.importer.recipes.reading import Recipe
-from radrelay.importer.recipes.templates import Day, Value, is_number, shown, template_of
+from radrelay.importer.recipes.templates import Day, Value, shown, template_of
+from radrelay.importer.recipes.words import Unreadable, Words, say
 from radrelay.importer.secret import Secret
 
-MOST_REQUESTS, MOST_S, PATIENCE_S = 1000, 3600.0, 1800.0
+MOST_REQUESTS, MOST_S = 1000, 3600.0
 PREFIX = "recipe:"
 UNCOUNTED = (InMaintenance, LinkExpiredThere, PersonNeeded)
 """What a recipe knows to say nothing of the answers."""
@@ -87,7 +88,7 @@ class RecipeConnector:
         """Begin an errand; raises `RecipeOutdated` for a link that the recipe does not know (any more)."""
         held = self._held(lead.address.value)
         if held is None:
-            raise RecipeOutdated(host=lead.host, recipe=self.recipe.id, step="", reason="the link is not known")
+            raise RecipeOutdated(host=lead.host, recipe=self.recipe.id, step="", reason=str(say("link")))
         return RecipeErrand(self.recipe, self._outgoing, lead, held, self._attempts, self._pause, self._clock)
 
     def _held(self, link: str) -> dict[str, Secret] | None:
@@ -122,6 +123,7 @@ class RecipeErrand:
         self._url = self._lead.address.value.partition("#")[0]
         self._next, self._requests, self._since = 0, 0, self._clock()
         self._sent, self._unsent = False, 0
+        self._before: Page | None = None
         self.step = ""
 
     @property
@@ -186,23 +188,19 @@ class RecipeErrand:
     def _brought(self, step: Step, sink: Sink, tell: Tell) -> Downloaded:
         url = self._address(step)
         carried = Download(self._session, url, sink, accept=PARCELS - {"text", "xml"}, tell=tell, pause=self._pause)
-        headers, waited = self._headers(step), 0.0
+        headers, patience = self._headers(step), Patience(self._pause)
         while True:
             try:
                 return carried.carry_on(headers)
             except PortalBusy as busy:
-                seconds = max(1.0, float(str(busy.facts.get("seconds", 1))))
-                waited += seconds
-                if waited > PATIENCE_S:
-                    raise
-                self._pause(seconds)
+                patience.wait(busy)
             except HostNotAllowed as error:
                 raise self._elsewhere(error) from None
             except PortalRefused as refused:
-                for one in (*step.fails, *self._recipe.told.fails):
-                    if refused.facts.get("status") in one.status and _by_status(one):
-                        raise self._failure(one, None) from refused
-                raise
+                kind = told_by_status((*step.fails, *self._recipe.told.fails), refused.facts.get("status"))
+                if kind is None:
+                    raise
+                raise failure_of(kind, self._lead.host, None) from refused
 
     def _answered_by(self) -> int:
         """Return after which step the answers are in: before anything waits, and not before the last use of one."""
@@ -220,20 +218,19 @@ class RecipeErrand:
             page = self._waited(step, left) if step.wait is not None else self._judged(step, self._asked(step), left)
             for one in step.take:
                 found = self._found(page, one)
-                if not found and one.all:
-                    raise NothingListed(host=self._lead.host)
                 if not found:
-                    raise self._outdated(f"{one.name} is not where the recipe takes it from")
+                    raise self._unlike(step, page, None if one.all else say("take", name=one.name), left)
                 self._values[one.name] = Secret(found[0])
                 if one.all:
                     self._many[one.name] = [Secret(value) for value in dict.fromkeys(found)]
+            self._before = page
             self._next += 1
 
     def _found(self, page: Page, take: Take) -> list[str]:
         try:
             return page.taken(take)
         except TooMuchToTake as error:
-            raise self._outdated(str(error)) from None
+            raise self._outdated(error.words) from None
 
     def _waited(self, step: Step, left: int | None) -> Page:
         """Return the answer that the recipe waits for; raises `PortalBusy` when it does not come in time."""
@@ -246,96 +243,107 @@ class RecipeErrand:
             if page.looks(until):
                 return page
             if seconds is None:
-                self._require_status(step, page)
+                self._require_status(step, page, left)
             elif "retry-after" in page.reply.headers:
                 pause = max(pause, float(seconds))
             if self._clock() + pause > ends:
-                raise PortalBusy(host=self._lead.host, seconds=int(max(pause, 30)))
+                raise PortalBusy(host=self._lead.host, seconds=int(max(pause, 30)), waited_s=int(step.most_s))
             self._pause(pause)
-        raise self._outdated("nothing is waited for")
+        raise self._outdated(say("nothing-waited"))
 
     def _judged(self, step: Step, page: Page, left: int | None) -> Page:
         """Return an answer that looks as it should; raises what it is instead."""
+        self._require_fine(step, page, left)
+        for where in step.frame:
+            page = self._within(step, page, where, left)
+            self._require_fine(step, page, left)
+        differs = page.differs(step.expect) if step.expect is not None else None
+        if differs is not None:
+            raise self._unlike(step, page, differs, left)
+        return page
+
+    def _within(self, step: Step, page: Page, where: Mapping[str, str], left: int | None) -> Page:
+        """Return the page in a frame of another, asked for as any: of the recipe's hosts, and of those that may be."""
+        found = framed(page, where)
+        if found is None:
+            raise self._unlike(step, page, say("frame"), left)
+        inner = found if isinstance(found, Page) else self._replied(Request("GET", found, {"Accept": _ACCEPT}))
+        self._url = inner.reply.target.url
+        return inner
+
+    def _require_fine(self, step: Step, page: Page, left: int | None) -> None:
         self._require_well(step, page, left)
         seconds = busy_s(page.reply.status, page.reply.headers, page.json)
         if seconds is not None:
             raise PortalBusy(host=self._lead.host, seconds=seconds)
-        self._require_status(step, page)
-        differs = page.differs(step.expect) if step.expect is not None else ""
-        if differs:
-            raise self._outdated(differs)
-        return page
+        self._require_status(step, page, left)
 
     def _require_well(self, step: Step, page: Page, left: int | None) -> None:
         for one in (*step.fails, *self._recipe.told.fails):
-            if page.looks(one):
-                raise self._failure(one, left)
+            if not one.guess and page.looks(one):
+                raise failure_of(one.kind, self._lead.host, left)
 
-    def _require_status(self, step: Step, page: Page) -> None:
+    def _require_status(self, step: Step, page: Page, left: int | None) -> None:
         awaited = step.expect.status if step.expect is not None else ()
         if not awaited and not 200 <= page.reply.status < 300:
-            raise self._outdated(f"it answers HTTP {page.reply.status}")
+            raise self._unlike(step, page, say("status", status=page.reply.status), left)
 
-    def _failure(self, fail: Fail, left: int | None) -> PortalTrouble:
-        host = self._lead.host
-        if fail.kind in ("captcha", "sms"):
-            return PersonNeeded(host=host, kind=fail.kind)
-        if fail.kind == "wrong":
-            return AnswerWrong(host=host, left=0 if left is None else left)
-        return _FAILURES[fail.kind](host=host)
+    def _unlike(self, step: Step, page: Page, reason: Words | None, left: int | None) -> PortalTrouble:
+        """Return what an answer that is not as it should be is guessed to be, else that the recipe is outdated.
 
-    def _outdated(self, reason: str) -> RecipeOutdated:
-        words = f"{self._lead.host}: step {self.step!r} of recipe {self._recipe.id}: {reason}"
-        return RecipeOutdated(words, host=self._lead.host, recipe=self._recipe.id, step=self.step, reason=reason)
+        `reason`: none where it may be that there is nothing.
+        """
+        fails = (*step.fails, *self._recipe.told.fails)
+        kind = guess_of(fails, page, self._before, typed_in(step, self._given))
+        if kind is not None:
+            return failure_of(kind, self._lead.host, left, guessed=True)
+        return NothingListed(host=self._lead.host) if reason is None else self._outdated(reason)
+
+    def _outdated(self, reason: Words) -> RecipeOutdated:
+        where = f"{self._lead.host}: step {self.step!r} of recipe {self._recipe.id}: {reason}"
+        facts = {"recipe": self._recipe.id, "step": self.step, "reason": str(reason), "words": reason}
+        return RecipeOutdated(where, host=self._lead.host, **facts)
 
     def _asked(self, step: Step) -> Page:
         """Return the answer to a step's request."""
-        self._requests += 1
-        if self._requests > MOST_REQUESTS or self._clock() - self._since > MOST_S:
-            raise self._outdated("the walk comes to no end")
         body, kind = self._body(step)
         headers = {"Accept": _ACCEPT, **({"Content-Type": kind} if kind else {})}
         method = "GET" if step.post is None else "POST"
-        request = Request(method, self._address(step), headers, self._headers(step), body)
+        page = self._replied(Request(method, self._address(step), headers, self._headers(step), body))
+        self._url = page.reply.target.url if step.wait is None else self._url
+        return page
+
+    def _replied(self, request: Request) -> Page:
+        self._requests += 1
+        if self._requests > MOST_REQUESTS or self._clock() - self._since > MOST_S:
+            raise self._outdated(say("endless"))
         try:
-            reply = self._session.ask(request)
+            return Page(self._session.ask(request), self._session.cookies)
         except HostNotAllowed as error:
             raise self._elsewhere(error) from None
-        self._url = reply.target.url if step.wait is None else self._url
-        return Page(reply, self._session.cookies)
 
     def _elsewhere(self, error: HostNotAllowed) -> HostNotAllowed | RecipeOutdated:
         """Return what a host is that was not asked: one of the recipe's that nobody allowed yet, or none of them."""
         host = str(error.facts.get("host", ""))
         if is_listed(host, self._recipe.told.hosts):
             return error
-        return self._outdated(f"it leads to {host}, which is none of the recipe's hosts")
+        return self._outdated(say("elsewhere", host=host))
 
     def _body(self, step: Step) -> tuple[bytes | None, str]:
         if step.post is None:
             return None, ""
         if step.body is not None:
-            return json.dumps(self._filled(step.body), ensure_ascii=False).encode(), "application/json"
+            try:
+                return json.dumps(filled(step.body, self._values), ensure_ascii=False).encode(), "application/json"
+            except Unreadable as error:
+                raise self._outdated(error.words) from None
         fields = {name: template_of(text).filled(self._values) for name, text in (step.form or {}).items()}
         return body_of(fields, multipart=step.multipart)
-
-    def _filled(self, told: Any) -> Any:
-        if isinstance(told, str):
-            return self._number(told) if is_number(told) else template_of(told).filled(self._values)
-        if isinstance(told, Mapping):
-            return {name: self._filled(one) for name, one in told.items()}
-        return [self._filled(one) for one in told] if isinstance(told, list | tuple) else told
-
-    def _number(self, told: str) -> int:
-        try:
-            return int(template_of(told).filled(self._values))
-        except ValueError:
-            raise self._outdated(f"{told} is no number") from None
 
     def _headers(self, step: Step) -> dict[str, str]:
         made = {name: template_of(text).filled(self._values) for name, text in step.headers.items()}
         if any(not (one.isascii() and one.isprintable()) for one in made.values()):
-            raise self._outdated("what was taken fits no header")
+            raise self._outdated(say("header"))
         return made
 
     def _address(self, step: Step) -> str:
@@ -355,7 +363,7 @@ class RecipeErrand:
         try:
             return urljoin(self._url, text.strip())
         except ValueError:
-            raise self._outdated("what was taken is no address") from None
+            raise self._outdated(say("led")) from None
 
     def _count(self, step: Step) -> int:
         name = template_of(step.address).leading
@@ -372,19 +380,6 @@ class RecipeErrand:
         text = "".join(one.value for one in self._values.values() if isinstance(one, Secret))
         days = [f"born {shown(one, '')}" for one in self._values.values() if isinstance(one, Day)]
         return tuple(counted_as(host, Secret(one)) for one in (text, *days) if one)
-
-
-_FAILURES: Mapping[str, type[PortalTrouble]] = {
-    "expired": LinkExpiredThere,
-    "locked": LockedThere,
-    "maintenance": InMaintenance,
-    "not-there": NotThere,
-    "nothing": NothingListed,
-}
-
-
-def _by_status(fail: Fail) -> bool:
-    return not (fail.text or fail.pattern or fail.at or fail.element or fail.address)
 
 
 def _quoted(text: str) -> str:

@@ -24,6 +24,7 @@ Name = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(max_length=20)]
 Status = Annotated[StrictInt, Field(ge=100, le=599)]
 Statuses = Annotated[tuple[Status, ...], BeforeValidator(_several), Field(max_length=20)]
+Frames = Annotated[tuple[Mapping[Text, StrictStr], ...], BeforeValidator(_several), Field(max_length=3)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2}(-[a-z0-9]+)*$")]
 Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
 Seconds = Annotated[float, Field(ge=0.5, le=1800)]
@@ -49,9 +50,10 @@ class Look(_Part):
 
 
 class Fail(Look):
-    """How a failure looks, and which one it is."""
+    """How a failure looks, and which one it is. `guess`: it counts where an answer is not as it should be otherwise."""
 
     kind: FailKind = Field(alias="as")
+    guess: StrictBool = False
 
 
 class Take(_Part):
@@ -112,6 +114,7 @@ class Step(_Part):
     multipart: StrictBool = False
     body: Mapping[Text, Any] | None = Field(None, alias="json")
     headers: Mapping[Text, Text] = Field(default_factory=dict)
+    frame: Frames = ()
     expect: Look | None = None
     until: Look | None = None
     every_s: Seconds = 2.0

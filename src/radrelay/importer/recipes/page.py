@@ -23,6 +23,7 @@ from radrelay.importer.cookies import Cookies
 from radrelay.importer.outgoing import Reply
 from radrelay.importer.recipes.language import Look, Take
 from radrelay.importer.recipes.patterns import MOST_SEARCHED, found_in
+from radrelay.importer.recipes.words import Unreadable, Words, say
 
 MOST_ELEMENTS, MOST_INSIDE, MOST_VALUE, MOST_VALUES = 100_000, 500, 256 << 10, 20_000
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,5}|\*)\]")
@@ -34,11 +35,17 @@ _CHARSETS = frozenset({
     *(f"cp{page}" for page in (866, 874, 932, 949, 950, *range(1250, 1259))),
 })  # fmt: skip
 """What pages are written in (WHATWG Encoding 4.2), as Python names it; some of its other codecs cost quadratic time."""
-_FIELDS = ("input", "textarea", "select", "button")
+FIELDS = ("input", "textarea", "select", "button")
+_UNSEEN, _EMPTY = ("script", "style", "template", "noscript", "title", "option"), ("input", "br", "img", "hr")
+MOST_DEEP = 20
 
 
 class TooMuchToTake(Exception):
     """All of something is to be taken, and a page has more of it than is read."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(str(words))
+        self.words = words
 
 
 @dataclass(slots=True)
@@ -84,6 +91,31 @@ class _Elements(HTMLParser):
                 one.text += data[:MOST_INSIDE]
 
 
+class _Seen(HTMLParser):
+    """Collects the text that somebody sees."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+        self._hides, self._deep = "", 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._deep:
+            self._deep += tag == self._hides
+        elif tag not in _EMPTY and (tag in _UNSEEN or any(name == "hidden" for name, _ in attrs)):
+            self._hides, self._deep = tag, 1
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Leave it: it holds nothing."""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._deep -= bool(self._deep) and tag == self._hides
+
+    def handle_data(self, data: str) -> None:
+        if not self._deep:
+            self.found.append(data)
+
+
 class Page:
     """An answer, looked at."""
 
@@ -106,6 +138,15 @@ class Page:
         return _plain(html.unescape(self.raw[:MOST_SEARCHED]))
 
     @cached_property
+    def said(self) -> str:
+        """Return the words that somebody sees, or all texts of JSON, in small letters."""
+        if self.json is not None:
+            return " ".join(" | ".join(_texts_in(self.json)).split())[:MOST_SEARCHED]
+        parser = _Seen()
+        parser.feed(self.raw[:MOST_SEARCHED])
+        return _plain(" ".join(parser.found)).casefold()
+
+    @cached_property
     def elements(self) -> list[Element]:
         """Return its elements."""
         return self._parsed.found
@@ -126,28 +167,28 @@ class Page:
 
     def looks(self, look: Look) -> bool:
         """Tell whether it looks so."""
-        return not self.differs(look)
+        return self.differs(look) is None
 
-    def differs(self, look: Look) -> str:
-        """Return the first thing in which it looks otherwise, in the recipe's words alone; nothing if it looks so."""
-        return next(self._differences(look), "")
+    def differs(self, look: Look) -> Words | None:
+        """Return the first thing in which it looks otherwise, in the recipe's words alone; none if it looks so."""
+        return next(self._differences(look), None)
 
-    def _differences(self, look: Look) -> Iterator[str]:
+    def _differences(self, look: Look) -> Iterator[Words]:
         if look.status and self.reply.status not in look.status:
-            yield f"it answers HTTP {self.reply.status}"
+            yield say("status", status=self.reply.status)
         if look.address is not None and look.address not in self.reply.target.path:
-            yield "it leads to another address"
+            yield say("address")
         if look.text and not any(_plain(one) in self.words for one in look.text):
-            yield f"it does not say {' or '.join(repr(one) for one in look.text)}"
+            yield say("text", texts=" / ".join(repr(one) for one in look.text))
         yield from self._differences_within(look)
 
-    def _differences_within(self, look: Look) -> Iterator[str]:
+    def _differences_within(self, look: Look) -> Iterator[Words]:
         if look.pattern is not None and not found_in(look.pattern, self.raw):
-            yield f"nothing in it is as {look.pattern!r} says"
-        if look.element is not None and not any(_fits(one, look.element, look.where) for one in self.elements):
-            yield f"it has no such element {look.element}"
+            yield say("pattern", pattern=repr(look.pattern))
+        if look.element is not None and not any(fits(one, look.element, look.where) for one in self.elements):
+            yield say("element", element=look.element)
         if look.at is not None and not _is(values_at(self.json, look.at), look.value):
-            yield f"its JSON has nothing such at {look.at}"
+            yield say("json", path=look.at)
 
     def taken(self, take: Take) -> list[str]:
         """Return what is to be taken, as far as it is there; raises `TooMuchToTake` where all cannot be read."""
@@ -155,9 +196,9 @@ class Page:
             return [*islice((one for one in self._found(take) if 0 < len(one) <= MOST_VALUE), 1)]
         found = [one for one in islice(self._found(take), MOST_ELEMENTS + 1) if one]
         if len(found) > MOST_VALUES:
-            raise TooMuchToTake(f"{take.name} is there more than {MOST_VALUES} times")
+            raise TooMuchToTake(say("take-most", name=take.name, limit=MOST_VALUES))
         if any(len(one) > MOST_VALUE for one in found) or self._is_cut(take):
-            raise TooMuchToTake(f"{take.name} cannot be taken whole from so long a page")
+            raise TooMuchToTake(say("take-cut", name=take.name))
         return found
 
     def _is_cut(self, take: Take) -> bool:
@@ -182,10 +223,10 @@ class Page:
 
     def _in_elements(self, take: Take) -> Iterator[str]:
         for one in self.elements:
-            if take.field is not None and one.name in _FIELDS and one.attributes.get("name") == take.field:
+            if take.field is not None and one.name in FIELDS and one.attributes.get("name") == take.field:
                 yield one.attributes.get("value", one.text)
             held = take.holds is None or _plain(take.holds) in _plain(one.text)
-            if take.element is not None and held and _fits(one, take.element, take.where):
+            if take.element is not None and held and fits(one, take.element, take.where):
                 yield one.attributes.get(take.attribute or "", "").strip()
 
 
@@ -198,17 +239,17 @@ def _known(charset: str) -> str:
 
 
 def path_of(text: str) -> tuple[str | int | None, ...]:
-    """Return a path into JSON, `a.b[0].c` or `items[*].url` (none: each); raises `ValueError`."""
+    """Return a path into JSON, `a.b[0].c` or `items[*].url` (none: each); raises `Unreadable`."""
     parts: list[str | int | None] = []
     at = 0
     while at < len(text):
         found = _STEP.match(text, at)
         if found is None:
-            raise ValueError(f"{text} is no path into JSON, as in data.files[0].url or files[*].url")
+            raise Unreadable(say("no-path", text=text))
         parts.append(found[1] if found[1] is not None else None if found[2] == "*" else int(found[2]))
         at = found.end()
     if len(parts) > 20 or parts.count(None) > 2:
-        raise ValueError(f"{text} leads too deep")
+        raise Unreadable(say("path-deep", text=text))
     return tuple(parts)
 
 
@@ -235,11 +276,21 @@ def _is(found: list[Any], value: object) -> bool:
     return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in found)
 
 
+def _texts_in(told: object, depth: int = 0) -> Iterator[str]:
+    """Yield the texts in JSON, codes among them as words: `invalid_code` says invalid code."""
+    if isinstance(told, str):
+        yield re.sub(r"[_.-]+|(?<=[a-z])(?=[A-Z])", " ", told[:MOST_INSIDE]).casefold()
+    elif isinstance(told, dict | list) and depth < MOST_DEEP:
+        for one in told.values() if isinstance(told, dict) else told:
+            yield from _texts_in(one, depth + 1)
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _fits(element: Element, name: str, where: Mapping[str, str]) -> bool:
+def fits(element: Element, name: str, where: Mapping[str, str]) -> bool:
+    """Tell whether an element is one of a name, and has attributes as said; of classes it may have more."""
     return element.name == name and all(
         value in element.attributes.get(key, "").split() if key == "class" else element.attributes.get(key) == value
         for key, value in where.items()

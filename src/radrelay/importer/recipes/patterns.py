@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from radrelay.importer.recipes.words import Unreadable, say
+
 MOST_CHARACTERS = 300
 MOST_REPEATED = 500
 MOST_IN_ALL = 1000
@@ -21,10 +23,9 @@ MOST_SEARCHED = 512 << 10
 _ESCAPES = "dDwWsSnrt"
 _COUNT = re.compile(r"\{(\d{1,4})(,?)(\d{0,4})\}")
 _CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\\[])*\]")
-_ADVICE = 'write what may stand there instead, as in [^"]*'
 
 
-class PatternRefused(ValueError):
+class PatternRefused(Unreadable):
     """This pattern is outside the subset that cannot hang."""
 
 
@@ -41,16 +42,16 @@ class _Atom:
 def pattern_of(text: str) -> re.Pattern[str]:
     """Return a pattern of the subset, ready to search with; raises `PatternRefused`."""
     if len(text) > MOST_CHARACTERS:
-        raise PatternRefused(f"a pattern has {MOST_CHARACTERS} characters at most")
+        raise PatternRefused(say("pattern-long", limit=MOST_CHARACTERS))
     parts = tuple(_parts(text))
     atoms = [one for one in parts if isinstance(one, _Atom)]
     groups = "".join(one for one in parts if isinstance(one, str))
     if groups not in ("", "()"):
-        raise PatternRefused("a pattern has one group at most, around what is wanted")
+        raise PatternRefused(say("pattern-groups"))
     if not any(one.least for one in atoms):
-        raise PatternRefused("a pattern must not fit nothing")
+        raise PatternRefused(say("pattern-nothing"))
     if sum(one.most for one in atoms) > MOST_IN_ALL:
-        raise PatternRefused(f'a pattern may take {MOST_IN_ALL} characters in all; count them: [^"]{{1,200}}')
+        raise PatternRefused(say("pattern-whole", limit=MOST_IN_ALL))
     _require_apart(atoms)
     return re.compile("".join(one if isinstance(one, str) else _written(one) for one in parts))
 
@@ -66,7 +67,7 @@ def _parts(text: str) -> Iterator[_Atom | str]:
     while at < len(text):
         if text[at] in "()":
             if text[at : at + 2] == "(?":
-                raise PatternRefused("groups with a question mark are not known")
+                raise PatternRefused(say("pattern-question"))
             yield text[at]
             at += 1
             continue
@@ -81,18 +82,18 @@ def _character(text: str, at: int) -> str:
     one = text[at]
     if one == "\\":
         if at + 1 == len(text) or (text[at + 1].isalnum() and text[at + 1] not in _ESCAPES):
-            raise PatternRefused(f"{text[at : at + 2]} is not known")
+            raise PatternRefused(say("pattern-sign", sign=text[at : at + 2]))
         return text[at : at + 2]
     if one == "[":
         found = _CLASS.match(text, at)
         if found is None:
-            raise PatternRefused("a class of characters does not end, or holds a [ without \\")
+            raise PatternRefused(say("pattern-open"))
         _require_class(found[0])
         return found[0]
     if one in "*+?{":
-        raise PatternRefused("a group, or nothing, cannot be repeated")
+        raise PatternRefused(say("pattern-repeat"))
     if one in "|^$":
-        raise PatternRefused(f"{one} is not known; write \\{one} for the character")
+        raise PatternRefused(say("pattern-escape", sign=one))
     return one
 
 
@@ -102,7 +103,7 @@ def _require_class(written: str) -> None:
         try:
             re.compile(written)
         except (re.error, FutureWarning, DeprecationWarning):
-            raise PatternRefused(f"{written} is no class of characters") from None
+            raise PatternRefused(say("pattern-class", sign=written)) from None
 
 
 def _repeated(text: str, at: int) -> tuple[int, int, int]:
@@ -115,13 +116,13 @@ def _repeated(text: str, at: int) -> tuple[int, int, int]:
     elif sign == "{":
         found = _COUNT.match(text, at)
         if found is None:
-            raise PatternRefused("{ stands for a count, as in {1,200}; write \\{ for the character")
+            raise PatternRefused(say("pattern-count"))
         least, end = int(found[1]), found.end()
         most = (int(found[3]) if found[3] else MOST_REPEATED) if found[2] else least
     if most > MOST_REPEATED or least > most:
-        raise PatternRefused(f"a character may be repeated {MOST_REPEATED} times at most")
+        raise PatternRefused(say("pattern-most", limit=MOST_REPEATED))
     if end > at and text[end : end + 1] in ("*", "+", "?", "{"):
-        raise PatternRefused(f"{text[at : end + 1]} is not known: what is repeated takes all it can; {_ADVICE}")
+        raise PatternRefused(say("pattern-possessive", sign=text[at : end + 1]))
     return least, most, end
 
 
@@ -134,8 +135,7 @@ def _require_apart(atoms: list[_Atom]) -> None:
             continue
         for after in range(at + 1, len(atoms)):
             if any(kinds[at].fullmatch(c) and kinds[after].fullmatch(c) for c in universe):
-                words = f"{_shown(one)} would also take what {_shown(atoms[after])} after it has to find; {_ADVICE}"
-                raise PatternRefused(words)
+                raise PatternRefused(say("pattern-apart", sign=_shown(one), after=_shown(atoms[after])))
             if atoms[after].least:
                 break
 

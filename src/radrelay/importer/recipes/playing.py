@@ -34,24 +34,34 @@ from radrelay.importer.recipes.forms import fields_of
 from radrelay.importer.recipes.language import Exchange, Test
 from radrelay.importer.recipes.reading import Recipe
 from radrelay.importer.recipes.trials import page_beside
+from radrelay.importer.recipes.words import Words, say
 
 
 class PlayedOtherwise(Exception):
     """The recipe asked for something else than was recorded."""
 
+    def __init__(self, words: Words) -> None:
+        super().__init__(str(words))
+        self.words = words
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of one test. `step`: where it failed; `why`: empty if it passed."""
+    """What came of one test. `step`: where it failed; `words`: why, none if it passed."""
 
     test: str
     step: str = ""
-    why: str = ""
+    words: Words | None = None
+
+    @property
+    def why(self) -> str:
+        """Return why it failed, in plain English; nothing if it passed."""
+        return "" if self.words is None else str(self.words)
 
     @property
     def passed(self) -> bool:
         """Tell whether it came to what it should."""
-        return not self.why
+        return self.words is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class PlayedSession(Session):
         one = next(self._played.recorded, None)
         asked = f"{method} {target.url}"
         if one is None:
-            raise PlayedOtherwise(f"asks {asked}, after all that was recorded")
+            raise PlayedOtherwise(say("test-beyond", asked=asked))
         require_same(one, asked, headers, body)
         made = {name.lower(): value for name, value in one.sends.items()}
         self.cookies.take(target, [value for name, value in made.items() if name == "set-cookie"])
@@ -107,19 +117,16 @@ def _played(recipe: Recipe, test: Test) -> Played:
     connector = RecipeConnector(recipe, way, AttemptsInMemory(), pause=pause, clock=lambda: now[0])
     lead = connector.recognise(test.link)
     if lead is None:
-        return Played(test.name, "", "its link is none of the recipe's")
+        return Played(test.name, "", say("test-link"))
     errand = connector.open(lead)
+    trouble: PortalTrouble | None = None
     try:
-        came, why = _walked(errand, test), ""
+        came = _walked(errand, test)
     except PlayedOtherwise as error:
-        return Played(test.name, errand.step, str(error))
-    except PortalTrouble as trouble:
-        came, why = named(trouble), f" ({trouble.facts.get('reason') or trouble.message})"
-    if came != test.result:
-        return Played(test.name, errand.step, f"comes to {came}{why}, not to {test.result}")
-    left = sum(1 for _ in recorded)
-    why = f"{left} recorded {'exchange is' if left == 1 else 'exchanges are'} left over" if left else ""
-    return Played(test.name, errand.step if why else "", why)
+        return Played(test.name, errand.step, error.words)
+    except PortalTrouble as error:
+        trouble, came = error, named(error)
+    return judged(test, errand.step, came, trouble, sum(1 for _ in recorded))
 
 
 def _walked(errand: RecipeErrand, test: Test) -> str:
@@ -127,6 +134,17 @@ def _walked(errand: RecipeErrand, test: Test) -> str:
     for item in errand.items():
         errand.download(item, Nowhere())
     return "fetched"
+
+
+def judged(test: Test, step: str, came: str, trouble: PortalTrouble | None, left: int) -> Played:
+    """Return what a walk comes to, beside what the test awaits. `left`: so many exchanges nobody asked for."""
+    if came != test.result and trouble is not None:
+        said = trouble.facts.get("words")
+        why = said if isinstance(said, Words) else trouble.message
+        return Played(test.name, step, say("test-outdated", came=came, why=why, wanted=test.result))
+    if came != test.result:
+        return Played(test.name, step, say("test-comes", came=came, wanted=test.result))
+    return Played(test.name, step, say("test-left", n=left)) if left else Played(test.name)
 
 
 class Nowhere:
@@ -160,11 +178,12 @@ def require_same(one: Exchange, asked: str, headers: Mapping[str, str], body: by
     """Raise `PlayedOtherwise` if a request is not the one that was recorded."""
     awaited = f"GET {one.get}" if one.get is not None else f"POST {one.post}"
     if asked != awaited:
-        raise PlayedOtherwise(f"asks {asked}, where {awaited} was recorded")
+        raise PlayedOtherwise(say("test-otherwise", asked=asked, recorded=awaited))
     sent = {name.lower(): value for name, value in headers.items()}
     for name, value in one.headers.items():
         if sent.get(name.lower()) != value:
-            raise PlayedOtherwise(f"sends {name} {sent.get(name.lower())!r}, where {value!r} was recorded")
+            words = say("test-header", name=name, sent=repr(sent.get(name.lower())), recorded=repr(value))
+            raise PlayedOtherwise(words)
     if one.form is not None:
         _require_fields(fields_of(body or b"", sent.get("content-type", "")), dict(one.form))
     if one.body is not None:
@@ -175,8 +194,10 @@ def require_same(one: Exchange, asked: str, headers: Mapping[str, str], body: by
 def _require_fields(sent: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
     for name in dict.fromkeys([*recorded, *sent]):
         if sent.get(name) != recorded.get(name):
-            words = f"where {recorded[name]!r} was recorded" if name in recorded else "which was not recorded"
-            raise PlayedOtherwise(f"sends {name} = {sent.get(name)!r}, {words}")
+            told = repr(sent.get(name))
+            if name not in recorded:
+                raise PlayedOtherwise(say("test-field-new", name=name, sent=told))
+            raise PlayedOtherwise(say("test-field", name=name, sent=told, recorded=repr(recorded[name])))
 
 
 def sent_by(one: Exchange, recipe: Recipe | None) -> tuple[bytes, str]:

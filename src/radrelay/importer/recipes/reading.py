@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from radrelay.errors import RadrelayError
 from radrelay.importer.recipes import language
 from radrelay.importer.recipes.language import Told
 from radrelay.importer.recipes.rules import Place, problems_of
 from radrelay.importer.recipes.trials import trial_problems_of
+from radrelay.importer.recipes.words import Words, say
 
-MISSING = "is missing"
 MOST_BYTES = 512 << 10
 NAMED = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?")
@@ -26,6 +27,32 @@ _KNOWN: dict[str, type[BaseModel]] = {
     "exchange": language.Exchange, "fill": language.Fill, "click": language.Where, "save": language.Where,
     "when": language.Look,
 }  # fmt: skip
+_KINDS: dict[str, tuple[str, str]] = {
+    "missing": ("missing", ""), "literal_error": ("one-of", "expected"), "string_type": ("no-text", ""),
+    "int_type": ("no-number", ""), "float_type": ("no-number", ""), "float_parsing": ("no-number", ""),
+    "bool_type": ("no-switch", ""), "mapping_type": ("no-table", ""), "dict_type": ("no-table", ""),
+    "model_type": ("no-table", ""), "model_attributes_type": ("no-table", ""), "tuple_type": ("no-list", ""),
+    "greater_than_equal": ("at-least", "least"), "less_than_equal": ("at-most", "limit"),
+    "too_short": ("too-few", "least"), "too_long": ("too-many", "limit"), "string_too_short": ("too-short", "least"),
+    "string_too_long": ("too-long", "limit"), "string_pattern_mismatch": ("not-formed", "form"),
+}  # fmt: skip
+"""What pydantic calls it, as our code, and the value in it that says which."""
+_LIMITS = ("expected", "pattern", "ge", "le", "min_length", "max_length")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a file: where (line 0: nobody can tell), and in which words."""
+
+    file: str
+    line: int
+    place: str
+    words: Words
+
+    def __str__(self) -> str:
+        """Return it as commands and logs say it."""
+        at = f", line {self.line}" if self.line else ""
+        return f"{self.file}{at}: {self.place}{': ' if self.place else ''}{self.words}"
 
 
 class RecipeInvalid(RadrelayError):
@@ -33,6 +60,14 @@ class RecipeInvalid(RadrelayError):
 
     code = "recipe-invalid"
     http_status = 400
+    faults: tuple[Fault, ...] = ()
+
+    @classmethod
+    def of(cls, *faults: Fault) -> RecipeInvalid:
+        """Return it with all that is wrong, a fault a line."""
+        made = cls("\n".join(map(str, faults)))
+        made.faults = faults
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +78,12 @@ class Recipe:
     told: Told
     beside: Path
 
+    @property
+    def guesses(self) -> int:
+        """Return how many of its lines about failures are guesses."""
+        fails = (*self.told.fails, *(one for step in self.told.step for one in step.fails))
+        return sum(one.guess for one in fails)
+
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe of a file; raises `RecipeInvalid`, a problem a line."""
@@ -51,11 +92,11 @@ def read_recipe(path: Path) -> Recipe:
             raw = file.read(MOST_BYTES + 1)
         text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeInvalid(f"{path.name}: cannot be read as a text in UTF-8 ({type(error).__name__})") from error
+        raise _as_whole(path, say("not-text", kind=type(error).__name__)) from error
     if len(raw) > MOST_BYTES:
-        raise RecipeInvalid(f"{path.name}: is larger than {MOST_BYTES >> 10} KiB")
+        raise _as_whole(path, say("too-large", limit=MOST_BYTES >> 10))
     if not NAMED.fullmatch(path.stem):
-        raise RecipeInvalid(f"{path.name}: a file is named in small letters, digits and hyphens, and ends in .toml")
+        raise _as_whole(path, say("file-name"))
     return parsed(text, path)
 
 
@@ -64,15 +105,12 @@ def parsed(text: str, path: Path) -> Recipe:
     try:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeInvalid(f"{path.name}: {error}") from None
+        raise _as_whole(path, say("no-toml", said=str(error))) from None
     lines = tuple(_headings(text))
     try:
         told = Told.model_validate(raw)
     except ValidationError as error:
-        found = [
-            _problem(one["loc"], one["type"], one["msg"])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
+        found = [_problem(one) for one in error.errors(include_input=False, include_url=False)]
         raise _invalid(path, text, lines, found) from None
     recipe = Recipe(path.stem, told, path.parent / path.stem)
     found = [*problems_of(told)]
@@ -82,16 +120,23 @@ def parsed(text: str, path: Path) -> Recipe:
     return recipe
 
 
-def _problem(place: Sequence[str | int], kind: str, words: str) -> tuple[Place, str]:
-    """Return what pydantic found, in our words where its own are about Python."""
+def _as_whole(path: Path, words: Words) -> RecipeInvalid:
+    return RecipeInvalid.of(Fault(path.name, 0, "", words))
+
+
+def _problem(found: ErrorDetails) -> tuple[Place, Words]:
+    """Return what pydantic found, in our words."""
+    place, kind, told = tuple(found["loc"]), found["type"], found.get("ctx", {})
     if kind == "extra_forbidden":
         model = next(
             (_KNOWN[one] for one in reversed(place[:-1]) if isinstance(one, str) and one in _KNOWN), _KNOWN[""]
         )
-        return tuple(place), f"is not known here; known are {', '.join(_keys(model))}"
-    if kind == "missing":
-        return tuple(place), MISSING
-    return tuple(place), words[:1].lower() + words[1:]
+        return place, say("unknown-key", known=", ".join(_keys(model)))
+    code, name = _KINDS.get(kind, ("unfit", ""))
+    if code == "unfit":
+        return place, say(code, said=found["msg"][:1].lower() + found["msg"][1:])
+    value = next((told[one] for one in _LIMITS if one in told), "")
+    return place, say(code, **({name: value if isinstance(value, int) else str(value)} if name else {}))
 
 
 def _keys(model: type[BaseModel]) -> Iterator[str]:
@@ -99,25 +144,24 @@ def _keys(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _invalid(
-    path: Path, text: str, lines: Sequence[tuple[int, str]], problems: Sequence[tuple[Place, str]]
+    path: Path, text: str, lines: Sequence[tuple[int, str]], problems: Sequence[tuple[Place, Words]]
 ) -> RecipeInvalid:
     told = []
     for place, words in dict.fromkeys(problems):
-        line = _line(text, lines, place[:-1] if words == MISSING else place)
-        at = f", line {line}" if line else ""
-        told.append(f"{path.name}{at}: {_shown(place)}{words}")
-    return RecipeInvalid("\n".join(told))
+        line = _line(text, lines, place[:-1] if words.code == "missing" else place)
+        told.append(Fault(path.name, line, _shown(place), words))
+    return RecipeInvalid.of(*told)
 
 
 def _shown(place: Place) -> str:
-    """Return a place as it is counted by people: `step 2, form.birth: `."""
+    """Return a place as it is counted by people: `step 2, form.birth`."""
     said = ""
     for one in place:
         if isinstance(one, int):
             said += f" {one + 1}"
         else:
             said += f"{', ' if said and said[-1].isdigit() else '.' if said else ''}{one}"
-    return f"{said}: " if said else ""
+    return said
 
 
 def _headings(text: str) -> Iterator[tuple[int, str]]:

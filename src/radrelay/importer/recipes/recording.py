@@ -12,9 +12,10 @@ from radrelay.importer.recipes.drafting import draft_of
 from radrelay.importer.recipes.errors import BirthDateNowhere, CodeNowhere, CodeShort, GivesAway
 from radrelay.importer.recipes.known import BIRTH_DATE, CODE, Known, asks_for
 from radrelay.importer.recipes.playing import Played, play
-from radrelay.importer.recipes.reading import RecipeInvalid, parsed
-from radrelay.importer.recipes.rehearsing import rehearsal_of
+from radrelay.importer.recipes.reading import Fault, RecipeInvalid, parsed
+from radrelay.importer.recipes.rehearsing import rehearsals_of
 from radrelay.importer.recipes.walks import Visit, walk_of
+from radrelay.importer.recipes.words import Words
 from radrelay.importer.recipes.writing import toml_of
 
 SHORTEST_CODE = 3
@@ -29,14 +30,16 @@ class Recorded:
 
     text: str
     told: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
+    broken: tuple[Fault, ...] = ()
     played: tuple[Played, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with it as it stands."""
-        return self.broken + tuple(f"step {one.step!r}: {one.why}" for one in self.played if not one.passed)
+        return tuple(map(str, self.broken)) + tuple(
+            f"step {one.step!r}: {one.why}" for one in self.played if not one.passed
+        )
 
 
 def record(har: bytes, code: str, born: date | None, link: str = "", name: str = "") -> Recorded:
@@ -47,7 +50,7 @@ def record(har: bytes, code: str, born: date | None, link: str = "", name: str =
 
 
 def record_visits(
-    visits: Sequence[Visit], code: str, born: date | None, link: str = "", name: str = "", notes: Sequence[str] = ()
+    visits: Sequence[Visit], code: str, born: date | None, link: str = "", name: str = "", notes: Sequence[Words] = ()
 ) -> Recorded:
     """Return a draft from the visits of a walk; raises `Invalid`.
 
@@ -62,11 +65,11 @@ def record_visits(
         raise BirthDateNowhere
     known = Known(code, born)
     looked = (*draft.notes, *notes)
-    text = toml_of({**draft.told, "test": [rehearsal_of(draft.told, known)]}, list(looked))
+    text = toml_of({**draft.told, "test": rehearsals_of(draft.told, known)}, [*map(str, looked)])
     if known.shows_in(text):
         raise GivesAway
     try:
         recipe = parsed(text, Path("draft.toml"))
     except RecipeInvalid as error:
-        return Recorded(text, draft.told, looked, broken=tuple(error.message.splitlines()))
+        return Recorded(text, draft.told, looked, broken=error.faults)
     return Recorded(text, draft.told, looked, played=tuple(play(recipe)))

@@ -22,8 +22,13 @@ CODES, DAYS = ("Sample-4711", "Example-9922"), (date(1970, 1, 31), date(1968, 11
 _SCRIPTED = re.compile(r"(.*)\(\[\^(.)\]\{1,500\}\)\2")
 
 
-def rehearsal_of(told: Mapping[str, Any], known: Known) -> dict[str, Any]:
-    """Return a test that plays a draft, with other values than those that are known."""
+def rehearsals_of(told: Mapping[str, Any], known: Known) -> list[dict[str, Any]]:
+    """Return tests that play a draft, with other values than those that are known: all right, and something wrong."""
+    return [one for one in (_rehearsal(told, known), _rehearsal(told, known, wrong=True)) if one]
+
+
+def _rehearsal(told: Mapping[str, Any], known: Known, *, wrong: bool = False) -> dict[str, Any]:
+    """Return a test; `wrong`: up to the last step that knows how a wrong answer looks, nothing if there is none."""
     code = next(one for one in CODES if not known.shows_in(one))
     born = next(one for one in DAYS if not known.shows_in(f"{one:%Y-%m-%d}"))
     asked = [one["name"] for one in told.get("ask", ())]
@@ -37,21 +42,58 @@ def rehearsal_of(told: Mapping[str, Any], known: Known) -> dict[str, Any]:
     for at, hole in enumerate(link.holes):
         values.setdefault(hole.name, Secret(code if hole.name == "code" else f"link-{at}"))
     here = f"https://{told['hosts'][0]}{link.filled(values, _quoted)}"
-    test = {"name": "as it was walked", "link": here, "answers": {one: _written(values[one]) for one in asked}}
+    test: dict[str, Any] = {"name": "something wrong" if wrong else "as it was walked", "link": here}
+    test |= {"answers": {one: _written(values[one]) for one in asked}, "result": "wrong" if wrong else "fetched"}
+    steps = _until_wrong(told["step"]) if wrong else told["step"]
+    return {**test, "exchange": _exchanges(told, steps, here, values, asked, wrong=wrong)} if steps else {}
+
+
+def _until_wrong(steps: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the steps to the last one that knows how a wrong answer looks."""
+    knows = [at for at, one in enumerate(steps) if any(two["as"] == "wrong" for two in one.get("fails", ()))]
+    return steps[: knows[-1] + 1] if knows else ()
+
+
+def _exchanges(
+    told: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], link: str, values: dict[str, Value],
+    asked: Sequence[str], *, wrong: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return what is asked at each step, and made-up answers; `values` gets what is taken from them."""
     leading = {template_of(_address(step)).leading for step in told["step"]}
     exchanges: list[dict[str, Any]] = []
-    here = here.partition("#")[0]
-    for step in told["step"]:
+    here = link.partition("#")[0]
+    for step in steps:
         url = urljoin(here, _filled(template_of(_address(step)), values))
         here = here if "wait" in step else url
         request = {"post" if "post" in step else "get": url, **_sent(step, values)}
+        if wrong and step is steps[-1]:
+            return [*exchanges, *_refused(request, url, step)]
         for one in step.get("take", ()):
             at = sum(name not in asked for name in values)
             values[one["as"]] = Secret(_sample(told, one["as"], at, address=one["as"] in leading))
         if "wait" in step and "json" in step["until"]:
             exchanges.append({**request, "answer": {}})
+        led = step.get("expect", {}).get("address", "")
+        if led:
+            here = urljoin(url, led)
+            exchanges.append({**request, "status": 302, "sends": {"Location": led}})
+            request = {"get": here}
         exchanges.append({**request, **_answer(step, values)})
-    return {**test, "result": "fetched", "exchange": exchanges}
+    return exchanges
+
+
+def _refused(request: Mapping[str, Any], url: str, step: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a step is answered that was told something wrong, by the first line that knows it."""
+    look = next(one for one in step["fails"] if one["as"] == "wrong")
+    if "address" in look:
+        led = urljoin(url, look["address"])
+        return [{**request, "status": 302, "sends": {"Location": look["address"]}}, {"get": led, "page": ""}]
+    status = look.get("status")
+    made: dict[str, Any] = {"status": status[0] if isinstance(status, list) else status} if status else {}
+    if "json" in look:
+        return [{**request, **made, "answer": _put(None, look["json"], look["is"])}]
+    page = _element(look) if "element" in look else f"<p>{html.escape(look['text'][0])}</p>" if "text" in look else ""
+    return [{**request, **made, "page": page}]
 
 
 def _sample(told: Mapping[str, Any], name: str, at: int, *, address: bool) -> str:
@@ -89,11 +131,13 @@ def _answer(step: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, A
     if "download" in step:
         return {"zip": True}
     takes: Sequence[Mapping[str, Any]] = step.get("take", ())
-    until = step.get("until", {})
+    expect, until = step.get("expect", {}), step.get("until", {})
     made: dict[str, Any] = {}
     sends: dict[str, str] = {}
-    pieces = []
-    answer: Any = _put(None, until["json"], until.get("is", "ready")) if "json" in until else None
+    pieces = [_element(expect)] if "element" in expect else []
+    answer: Any = None
+    for look in (one for one in (expect, until) if "json" in one):
+        answer = _put(answer, look["json"], look.get("is", "ready"))
     for one in takes:
         value = _written(values[one["as"]])
         if "json" in one:
@@ -120,6 +164,12 @@ def _piece(take: Mapping[str, Any], value: str) -> str:
     attributes = {**take.get("where", {}), take["attribute"]: value}
     written = " ".join(f'{name}="{html.escape(one)}"' for name, one in attributes.items())
     return f"<{take['element']} {written}></{take['element']}>"
+
+
+def _element(look: Mapping[str, Any]) -> str:
+    """Return an element as something is said to have it."""
+    written = "".join(f' {name}="{html.escape(one)}"' for name, one in look.get("where", {}).items())
+    return f"<{look['element']}{written}></{look['element']}>"
 
 
 def _put(told: Any, path: str, value: object) -> Any:

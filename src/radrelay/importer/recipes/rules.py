@@ -17,9 +17,10 @@ from radrelay.importer.recipes.links import holes_apart, names_in
 from radrelay.importer.recipes.page import path_of
 from radrelay.importer.recipes.patterns import PatternRefused, pattern_of
 from radrelay.importer.recipes.templates import NUMBER, Template, is_number, template_of
+from radrelay.importer.recipes.words import Unreadable, Words, say
 
 Place = tuple[str | int, ...]
-Problem = tuple[Place, str]
+Problem = tuple[Place, Words]
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]+(:\d{1,5})?")
 _HEADER = re.compile(r"Accept|Accept-Language|Authorization|Origin|Referer|X-[A-Za-z0-9-]{1,60}")
 MOST_PATTERNS = 20
@@ -35,7 +36,7 @@ def problems_of(told: Told) -> Iterator[Problem]:
     names: dict[str, str] = {}
     for at, ask in enumerate(told.ask):
         if ask.name in names:
-            yield ("ask", at, "name"), f"{ask.name} is asked twice"
+            yield ("ask", at, "name"), say("asked-twice", name=ask.name)
         names[ask.name] = "day" if ask.dated else "text"
     for name in _of_links(told):
         names.setdefault(name, "text")
@@ -47,7 +48,7 @@ def problems_of(told: Told) -> Iterator[Problem]:
         patterns += [one.pattern for one in (*step.fails, step.expect, step.until, step.when) if one is not None]
         patterns += [one.pattern for one in step.take]
     if sum(one is not None for one in patterns) > MOST_PATTERNS:
-        yield (), f"a recipe has {MOST_PATTERNS} patterns at most"
+        yield (), say("most-patterns", limit=MOST_PATTERNS)
 
 
 def templates_of(step: Step) -> Iterator[tuple[Place, str]]:
@@ -75,7 +76,7 @@ def _leaves(place: Place, told: Any) -> Iterator[tuple[Place, str]]:
 def _hosts(told: Told) -> Iterator[Problem]:
     for at, host in enumerate(told.hosts):
         if not _HOST.fullmatch(host) or (host.startswith("*.") and host.count(".") < 2):
-            yield ("hosts", at), f"{host} is no host (portal.example, portal.example:8443, *.clinic.example)"
+            yield ("hosts", at), say("no-host", host=host)
 
 
 def _of_links(told: Told) -> list[str]:
@@ -96,22 +97,22 @@ def _links(told: Told) -> Iterator[Problem]:
         place: Place = ("link", at, "address")
         try:
             template = template_of(one.address)
-        except ValueError as error:
-            yield place, str(error)
+        except Unreadable as error:
+            yield place, error.words
             continue
         yield from ((place, words) for words in _address(told, one.address, template))
         names = [hole.name for hole in template.holes]
         if any(hole.form for hole in template.holes) or len(set(names)) < len(names):
-            yield place, "a link names each value once, and without a form"
+            yield place, say("link-values")
         if not holes_apart(template):
-            yield place, "two values stand side by side: nobody can tell where the first ends"
+            yield place, say("link-beside")
         for name in set(names) - everywhere - asked:
-            yield place, f"{{{name}}} is not in every link: an [[ask]] of that name asks for it then"
+            yield place, say("link-lacks", hole=f"{{{name}}}")
     if all(host.startswith("*.") for host in told.hosts) and not all(one.address.startswith("/") for one in told.link):
-        yield ("link",), "with hosts of *. alone, links begin with /"
+        yield ("link",), say("link-hosts")
 
 
-def _address(told: Told, text: str, template: Template) -> Iterator[str]:
+def _address(told: Told, text: str, template: Template) -> Iterator[Words]:
     """Yield what is wrong with an address that is written in the file: its scheme, or a host that is not listed."""
     here = text.startswith(("/", "?")) and not text.startswith("//")
     if here or template.leading:
@@ -119,14 +120,14 @@ def _address(told: Told, text: str, template: Template) -> Iterator[str]:
     try:
         parts = urlsplit(text)
     except ValueError:
-        yield "this is no address"
+        yield say("no-address")
         return
     if parts.scheme != "https" or not parts.netloc:
-        yield "an address begins with https:// and a host, or with / on the same host"
+        yield say("address-begins")
     elif "{" in parts.netloc or "@" in parts.netloc:
-        yield "a host is written out"
+        yield say("host-written")
     elif not is_listed(parts.netloc.lower(), told.hosts):
-        yield f"{parts.netloc} is none of the recipe's hosts"
+        yield say("host-not-own", host=parts.netloc)
 
 
 def _steps(told: Told, names: dict[str, str]) -> Iterator[Problem]:
@@ -135,7 +136,7 @@ def _steps(told: Told, names: dict[str, str]) -> Iterator[Problem]:
     for at, step in enumerate(told.step):
         place: Place = ("step", at)
         if step.name in seen:
-            yield (*place, "name"), f"another step is called {step.name}"
+            yield (*place, "name"), say("step-twice", name=step.name)
         seen.add(step.name)
         yield from (((*place, *where), words) for where, words in _does(told, step, names))
         yield from (((*place, *where), words) for where, words in _texts(told, step, names, given))
@@ -146,53 +147,64 @@ def _steps(told: Told, names: dict[str, str]) -> Iterator[Problem]:
         for number, take in enumerate(step.take):
             yield from (((*place, "take", number, *where), words) for where, words in _take(take))
             if take.name in names and names[take.name] != "many" and take.name in given:
-                yield (*place, "take", number, "as"), f"{take.name} is what the person or the link gives"
+                yield (*place, "take", number, "as"), say("take-given", name=take.name)
             names[take.name] = "many" if take.all else "text"
     downloads = [step.brings for step in told.step]
     if not downloads[-1] or downloads != sorted(downloads):
-        yield ("step", len(told.step) - 1), "a recipe ends with its downloads, and has one at least"
+        yield ("step", len(told.step) - 1), say("downloads-last")
 
 
 def _does(told: Told, step: Step, names: dict[str, str]) -> Iterator[Problem]:
     if not told.browser:
         of_browsers = any(getattr(step, one) is not None for one in OF_BROWSERS)
-        yield from [((), f"{', '.join(KEYS)} are of recipes with browser = true")] if of_browsers else _kind(step)
+        yield from [((), say("of-browsers", keys=", ".join(KEYS)))] if of_browsers else _kind(step)
         return
     yield from in_browser(step)
+    if step.frame and step.goto is None:
+        yield ("frame",), say("frames-get")
     if step.wish is not None:
         if step.wish.name in names:
-            yield ("ask", "as"), f"{step.wish.name} is known here already"
+            yield ("ask", "as"), say("known-already", name=step.wish.name)
         names[step.wish.name] = step.wish.kind
 
 
 def _kind(step: Step) -> Iterator[Problem]:
     said = [one for one in _KINDS if getattr(step, one) is not None]
     if len(said) != 1:
-        yield (), f"a step has exactly one of {', '.join(_KINDS)}"
+        yield (), say("step-one", kinds=", ".join(_KINDS))
         return
     if step.post is None and (step.form is not None or step.body is not None):
-        yield (), "only post sends a form or json"
+        yield (), say("post-only")
     if step.multipart and step.form is None:
-        yield ("multipart",), "is how a form is sent"
+        yield ("multipart",), say("multipart")
     if step.form is not None and step.body is not None:
-        yield (), "a post sends a form or json, not both"
+        yield (), say("form-or-json")
     if (step.wait is None) != (step.until is None):
-        yield (), "wait needs until, and nothing else has it"
-    if step.download is not None and (step.take or step.expect):
-        yield (), "a download takes and expects nothing: its bytes are judged"
-    if step.download is not None and any(one.text or one.pattern or one.at or one.element for one in step.fails):
-        yield ("fails",), "how a download fails is told by its status alone"
+        yield (), say("wait-until")
+    if step.frame and step.get is None and step.post is None:
+        yield ("frame",), say("frames-get")
+    if step.download is not None:
+        yield from _download(step)
     for name in step.headers:
         if not _HEADER.fullmatch(name):
-            yield ("headers", name), "is no header that a recipe sets"
+            yield ("headers", name), say("no-header")
+
+
+def _download(step: Step) -> Iterator[Problem]:
+    if step.take or step.expect:
+        yield (), say("download-judged")
+    if any(one.text or one.pattern or one.at or one.element for one in step.fails):
+        yield ("fails",), say("download-status")
+    if any(one.guess for one in step.fails):
+        yield ("fails",), say("download-guess")
 
 
 def _texts(told: Told, step: Step, names: Mapping[str, str], given: frozenset[str]) -> Iterator[Problem]:
     for place, text in templates_of(step):
         try:
             template = template_of(text)
-        except ValueError as error:
-            yield place, str(error)
+        except Unreadable as error:
+            yield place, error.words
             continue
         address = place[0] in _ADDRESSES
         if address:
@@ -200,39 +212,39 @@ def _texts(told: Told, step: Step, names: Mapping[str, str], given: frozenset[st
         for hole in template.holes:
             kind = names.get(hole.name)
             if kind in (None, "clicks"):
-                yield place, f"{{{hole.name}}} is not known here: not asked, in no link, and not taken before"
+                yield place, say("not-known", hole=f"{{{hole.name}}}")
             elif kind == "many" and not (step.download is not None and template.leading == hole.name):
-                yield place, f"{{{hole.name}}} is many; a download alone begins with it"
+                yield place, say("many", hole=f"{{{hole.name}}}")
             elif hole.form == NUMBER and (place[0] != "json" or not is_number(text)):
-                yield place, f"{{{hole.name}:number}} stands alone, in json"
+                yield place, say("number-alone", hole=f"{{{hole.name}:number}}")
             elif (kind == "day") != hole.dated:
-                words = f"{{{hole.name}:DD.MM.YYYY}} or the like" if kind == "day" else f"{{{hole.name}}}, as a text"
-                yield place, f"{{{hole.name}}} is written {words}"
+                form, code = (":DD.MM.YYYY", "written-day") if kind == "day" else ("", "written-text")
+                yield place, say(code, hole=f"{{{hole.name}}}", form=f"{{{hole.name}{form}}}")
         if address and template.leading in given:
-            yield place, f"an address begins with what a page gave, not with {{{template.leading}}}"
+            yield place, say("address-leads", hole=f"{{{template.leading}}}")
 
 
 def _look(place: Place, look: Look) -> Iterator[Problem]:
     said = (look.status, look.text, look.pattern, look.at, look.element, look.address)
     if not any(said):
-        yield place, "says nothing: status, text, pattern, json, element or address"
+        yield place, say("look-nothing")
     if look.value is not None and look.at is None:
-        yield (*place, "is"), "needs json, which it is the value of"
+        yield (*place, "is"), say("needs-json")
     if look.where and look.element is None:
-        yield (*place, "where"), "needs element"
+        yield (*place, "where"), say("needs-element")
     yield from (((*place, *where), words) for where, words in _pieces(look.pattern, look.at))
 
 
 def _take(take: Take) -> Iterator[Problem]:
     said = [one for one in _WAYS if getattr(take, one) is not None]
     if len(said) != 1:
-        yield (), "is taken in exactly one way: field, element, json, pattern, cookie or header"
+        yield (), say("take-one")
     if (take.element is None) != (take.attribute is None):
-        yield (), "element and attribute go together"
+        yield (), say("take-element")
     if (take.where or take.holds) and take.element is None:
-        yield (), "where and holds need element"
+        yield (), say("take-where")
     if take.all and (take.cookie is not None or take.header is not None):
-        yield ("all",), "there is one at most"
+        yield ("all",), say("take-once")
     yield from _pieces(take.pattern, take.at)
 
 
@@ -240,8 +252,8 @@ def _pieces(pattern: str | None, path: str | None) -> Iterator[Problem]:
     try:
         pattern_of(pattern or "x")
     except PatternRefused as error:
-        yield ("pattern",), str(error)
+        yield ("pattern",), error.words
     try:
         path_of(path or "x")
-    except ValueError as error:
-        yield ("json",), str(error)
+    except Unreadable as error:
+        yield ("json",), error.words

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radrelay.importer.recipes.links import read_link
-from radrelay.importer.recipes.reading import Recipe, RecipeInvalid, read_recipe
+from radrelay.importer.recipes.reading import Fault, Recipe, RecipeInvalid, read_recipe
+from radrelay.importer.recipes.words import say
 
 MOST_RECIPES = 500
 Seen = tuple[tuple[str, int, int, int], ...]
@@ -15,10 +16,15 @@ Seen = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A file that is no recipe: its name without the ending, and why, a problem a line."""
+    """A file that is no recipe: its name without the ending, and why."""
 
     id: str
-    why: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def why(self) -> str:
+        """Return what is wrong, a fault a line."""
+        return "\n".join(map(str, self.faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,9 @@ def shelf_of(files: list[Path]) -> Shelf:
         try:
             recipes.append(read_recipe(one))
         except RecipeInvalid as error:
-            broken.append(Broken(one.stem, error.message))
-    broken += [Broken(one.stem, f"{one.name}: there are more than {MOST_RECIPES}") for one in files[MOST_RECIPES:]]
+            broken.append(Broken(one.stem, error.faults))
+    many = say("too-many-files", limit=MOST_RECIPES)
+    broken += [Broken(one.stem, (Fault(one.name, 0, "", many),)) for one in files[MOST_RECIPES:]]
     return Shelf(tuple(recipes), tuple(broken))
 
 

@@ -77,11 +77,11 @@ def _ways(visit: Visit, value: str) -> Iterator[Taking]:
     for element in page.elements:
         for name, sent in element.attributes.items():
             if sent.strip() == value and _harmless(name):
-                yield from ({"element": element.name, **where, "attribute": name} for where in _where(element, name))
+                yield from ({"element": element.name, **where, "attribute": name} for where in where_of(element, name))
     yield from _scripted(page, value)
 
 
-def _where(element: Element, but: str) -> Iterator[Mapping[str, Any]]:
+def where_of(element: Element, but: str = "") -> Iterator[Mapping[str, Any]]:
     """Yield by what an element may be told from others: a name, a class; never a text, which may be about a person."""
     for name in ("id", "name", "rel", "property", "type"):
         value = element.attributes.get(name, "")

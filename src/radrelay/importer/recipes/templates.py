@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
+from radrelay.importer.recipes.words import Unreadable, say
 from radrelay.importer.secret import Secret
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -71,7 +72,7 @@ class Template:
 
 @lru_cache(maxsize=2000)
 def template_of(text: str) -> Template:
-    """Return a text read as a template; raises `ValueError` with what is wrong."""
+    """Return a text read as a template; raises `Unreadable`."""
     parts: list[str | Hole] = []
     at = 0
     for found in _PIECE.finditer(text):
@@ -80,7 +81,7 @@ def template_of(text: str) -> Template:
         if found[0] in ("{{", "}}"):
             parts.append(found[0][0])
         elif found[1] is None:
-            raise ValueError(f"{found[0]} stands alone; a brace is written twice")
+            raise Unreadable(say("brace-alone", sign=found[0]))
         else:
             parts.append(_hole(found[1]))
     parts.append(text[at:])
@@ -109,11 +110,9 @@ def _dated(day: date, part: str) -> str:
 def _hole(inside: str) -> Hole:
     name, _, form = inside.partition(":")
     if not NAME.fullmatch(name):
-        raise ValueError(f"{{{name}}} is no name: small letters, digits and _")
+        raise Unreadable(say("no-name", hole=f"{{{name}}}"))
     if form and form not in _TEXT_FORMS and not _DATE.fullmatch(form):
-        raise ValueError(
-            f"{{{inside}}}: {form} is no form; dates: DD.MM.YYYY and the like, texts: {', '.join(_TEXT_FORMS)}"
-        )
+        raise Unreadable(say("no-form", hole=f"{{{inside}}}", form=form, known=", ".join(_TEXT_FORMS)))
     return Hole(name, form)
 
 

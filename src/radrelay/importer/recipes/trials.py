@@ -8,6 +8,7 @@ from pathlib import Path
 from radrelay.importer.recipes.language import Exchange, Told
 from radrelay.importer.recipes.links import read_link
 from radrelay.importer.recipes.rules import Problem
+from radrelay.importer.recipes.words import Words, say
 
 MOST_BYTES = 2 << 20
 
@@ -18,15 +19,15 @@ def trial_problems_of(told: Told, beside: Path) -> Iterator[Problem]:
         read = (read_link(one.address, told.hosts, test.link, clear_loopback=False) for one in told.link)
         held = next((one for one in read if one is not None), None)
         if held is None:
-            yield ("test", at, "link"), "is none of the recipe's links"
+            yield ("test", at, "link"), say("link-not-own")
             continue
         for ask in told.ask:
             if ask.name not in held and ask.name not in test.answers:
-                yield ("test", at, "answers"), f"{ask.name} is asked and not answered"
+                yield ("test", at, "answers"), say("not-answered", name=ask.name)
         asked = {ask.name for ask in told.ask} | {one.wish.name for one in told.step if one.wish is not None}
         for name in test.answers:
             if name not in asked:
-                yield ("test", at, "answers", name), "is not asked"
+                yield ("test", at, "answers", name), say("not-asked")
         for number, one in enumerate(test.exchange):
             yield from ((("test", at, "exchange", number), words) for words in _exchange(one, beside))
 
@@ -40,15 +41,15 @@ def page_beside(beside: Path, name: str) -> bytes:
         return file.read(MOST_BYTES)
 
 
-def _exchange(told: Exchange, beside: Path) -> Iterator[str]:
+def _exchange(told: Exchange, beside: Path) -> Iterator[Words]:
     if (told.get is None) == (told.post is None):
-        yield "exactly one of get and post is what is asked"
+        yield say("exchange-one")
     if told.post is None and (told.form is not None or told.body is not None):
-        yield "only post sends a form or json"
+        yield say("exchange-sends")
     if sum((told.page is not None, told.answer is not None, told.file is not None, told.zip)) > 1:
-        yield "one of page, answer, file and zip is what is sent"
+        yield say("exchange-answers")
     if told.file is not None:
         try:
             page_beside(beside, told.file)
         except (OSError, ValueError):
-            yield f"{told.file} is no file in the folder {beside.name} beside the recipe"
+            yield say("no-file", file=told.file, folder=beside.name)

@@ -19,11 +19,9 @@ from radrelay.importer.recipes.errors import (
 from radrelay.importer.recipes.known import stands_in
 from radrelay.importer.recipes.recording import SHORTEST_CODE, Recorded, record_visits
 from radrelay.importer.recipes.walks import Visit, walk_of
+from radrelay.importer.recipes.words import say
 
 _LEAST_SHOWN = 4
-_NO_BIRTH_DATE = (
-    "The birth date of the import was not found in the walk: look whether parts of one stand in what is sent."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def _dated(visits: Sequence[Visit], walked: Walked, name: str) -> Recorded:
             return record_visits(visits, walked.code, walked.born, walked.link, name)
         except BirthDateNowhere:
             pass
-    return record_visits(visits, walked.code, None, walked.link, name, [_NO_BIRTH_DATE])
+    return record_visits(visits, walked.code, None, walked.link, name, [say("no-birth-date")])
 
 
 def _there(visits: Sequence[Visit], host: str) -> Sequence[Visit]:

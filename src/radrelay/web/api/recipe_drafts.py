@@ -21,7 +21,7 @@ from radrelay.importer.recipes.errors import WalkBusy, WalkTooLarge
 from radrelay.importer.recipes.recording import Recorded
 from radrelay.importer.recipes.walked import Walked, record_walked
 from radrelay.web import trail
-from radrelay.web.api.recipes import SelfTest
+from radrelay.web.api.recipes import FaultShown, Said, SelfTest
 from radrelay.web.authentication import Administrator, Services
 from radrelay.web.importing import reached_case
 from radrelay.web.services import WebServices
@@ -39,9 +39,9 @@ _WALK_BODY = {
 
 
 class RecipeDraft(BaseModel):
-    """A draft: its text as a file, what it asks of whom, and what a person must still look at, in plain English.
+    """A draft: its text as a file, what it asks of whom, and what a person must still look at.
 
-    `broken`: why it is no recipe as it stands, a problem a line; else `tests` is what its self-test comes to.
+    `broken`: why it is no recipe as it stands; else `tests` is what its self-test comes to.
     """
 
     text: str
@@ -49,8 +49,8 @@ class RecipeDraft(BaseModel):
     hosts: list[str]
     steps: list[str]
     questions: list[str]
-    notes: list[str]
-    broken: list[str]
+    notes: list[Said]
+    broken: list[FaultShown]
     tests: list[SelfTest]
 
 
@@ -73,9 +73,8 @@ async def record_recipe(
     return RecipeDraft(
         text=made.text, name=str(made.told["name"]), hosts=list(made.told["hosts"]),
         steps=[str(one["name"]) for one in made.told["step"]],
-        questions=[str(one["name"]) for one in made.told.get("ask", ())], notes=list(made.notes),
-        broken=list(made.broken),
-        tests=[SelfTest(name=one.test, passed=one.passed, step=one.step, why=one.why) for one in made.played],
+        questions=[str(one["name"]) for one in made.told.get("ask", ())], notes=[Said.of(one) for one in made.notes],
+        broken=FaultShown.all_of(made.broken), tests=SelfTest.all_of(made.played),
     )  # fmt: skip
 
 

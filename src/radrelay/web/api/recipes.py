@@ -2,34 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from radrelay.importer.health import Health, healths
 from radrelay.importer.recipes.errand import PREFIX
+from radrelay.importer.recipes.playing import Played
+from radrelay.importer.recipes.reading import Fault
+from radrelay.importer.recipes.words import Words
 from radrelay.web.api.portals import Fares
 from radrelay.web.authentication import Administrator, Services
 
 router = APIRouter(prefix="/recipes", tags=["imports"])
 
 
+class Said(BaseModel):
+    """What is said of a recipe: a code and its values, for whoever says it in other words, and plain English."""
+
+    code: str
+    values: dict[str, str | int | Said]
+    text: str
+
+    @classmethod
+    def of(cls, words: Words) -> Said:
+        """Return words as they are shown."""
+        told = {name: cls.of(one) if isinstance(one, Words) else one for name, one in words.values.items()}
+        return cls(code=words.code, values=told, text=str(words))
+
+
+class FaultShown(BaseModel):
+    """What is wrong with a file: where (line 0: nobody can tell), and in which words."""
+
+    file: str
+    line: int
+    place: str
+    said: Said
+
+    @classmethod
+    def all_of(cls, faults: Sequence[Fault]) -> list[FaultShown]:
+        """Return faults as they are shown."""
+        return [cls(file=one.file, line=one.line, place=one.place, said=Said.of(one.words)) for one in faults]
+
+
 class SelfTest(BaseModel):
-    """What a test in a recipe came to; `why` is empty if it passed, else in plain English. `step`: where it failed."""
+    """What a test in a recipe came to; `why` is none if it passed. `step`: where it failed."""
 
     name: str
     passed: bool
     step: str
-    why: str
+    why: Said | None
+
+    @classmethod
+    def all_of(cls, played: Sequence[Played]) -> list[SelfTest]:
+        """Return what tests came to as it is shown."""
+        return [
+            cls(name=one.test, passed=one.passed, step=one.step, why=Said.of(one.words) if one.words else None)
+            for one in played
+        ]
 
 
 class RecipeShown(BaseModel):
-    """A recipe. `broken`: the file is none, a problem a line; then the rest is not known."""
+    """A recipe. `broken`: why the file is none; then the rest is not known.
+
+    `guesses`: so many of its lines about failures are guesses.
+    """
 
     id: str
     name: str
     hosts: list[str]
-    broken: list[str]
+    broken: list[FaultShown]
     tests: list[SelfTest]
+    guesses: int
     fares: Fares
 
 
@@ -54,13 +99,15 @@ def list_recipes(services: Services, principal: Administrator) -> Recipes:
     found = [
         RecipeShown(
             id=one.recipe.id, name=one.recipe.told.name, hosts=list(one.recipe.told.hosts), broken=[],
-            tests=[SelfTest(name=it.test, passed=it.passed, step=it.step, why=it.why) for it in one.tests],
-            fares=fares(one.recipe.id),
+            tests=SelfTest.all_of(one.tests), guesses=one.recipe.guesses, fares=fares(one.recipe.id),
         )
         for one in tested
     ]  # fmt: skip
     found += [
-        RecipeShown(id=one.id, name=one.id, hosts=[], broken=one.why.splitlines(), tests=[], fares=fares(one.id))
+        RecipeShown(
+            id=one.id, name=one.id, hosts=[], broken=FaultShown.all_of(one.faults), tests=[], guesses=0,
+            fares=fares(one.id),
+        )
         for one in broken
-    ]
+    ]  # fmt: skip
     return Recipes(folder=services.settings.importer.recipes is not None, recipes=found)

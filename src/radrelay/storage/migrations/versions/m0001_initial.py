@@ -2350,6 +2350,7 @@ def importer_tables() -> None:
         sa.Column("lacking", sa.Text(), nullable=False),
         sa.Column("bytes_received", sa.BigInteger(), nullable=False),
         sa.Column("bytes_expected", sa.BigInteger(), nullable=True),
+        sa.Column("packs_since", Instant(), nullable=True),
         sa.Column("objects", sa.Integer(), nullable=False),
         sa.Column("machine", sa.String(length=200), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),

@@ -18,7 +18,7 @@ from radrelay.dicom.header import Header
 from radrelay.dicom.reidentify import ORIGINAL_ATTRIBUTES
 from radrelay.dicom.values import parse_date
 from radrelay.importer.arrived import Person
-from radrelay.importer.folding import compare
+from radrelay.importer.folding import compare, is_nobody
 from radrelay.importer.parting import contradict
 
 ENCAPSULATED_CDA = "1.2.840.10008.5.1.4.1.1.104.2"
@@ -34,7 +34,8 @@ def another_within(header: Header) -> str:
     said = Person.of(header)
     for told in _told(header):
         named = compare(said.name, told.name)
-        if contradict(said, told) or (named.degree == "other" and named.reason == "names"):
+        other = named.degree == "other" and named.reason == "names" and not is_nobody(told.name)
+        if other or contradict(said, told):
             born = f" ({told.birth_date:%Y%m%d})" if told.birth_date else ""
             return f"{told.name}{born}"[:200]
     return ""

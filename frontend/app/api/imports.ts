@@ -228,6 +228,7 @@ export const imports = {
   retry: (id: string) => post<Import>(`${at(id)}/retry`),
   choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null = null) =>
     put<ImportDetail>(`${of(id, number)}/patient`, { patient, order }),
+  takePapers: (id: string, number: number, files: readonly string[], filed: boolean) => put<ImportDetail>(`${of(id, number)}/papers`, { files, filed }),
   confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean) => post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen }),
   differences: (id: string, number: number) => get<Differences>(`${of(id, number)}/differences`),
   /** `under` is whom the page shows as chosen: a colleague may have chosen somebody else meanwhile. */

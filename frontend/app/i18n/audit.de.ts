@@ -48,6 +48,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.import.check': 'Import erneut geprüft',
   'audit.action.import.choose': 'Eigene Patientin oder eigener Patient für einen Import gewählt',
   'audit.action.import.confirm': 'Prüfhinweise eines Imports bestätigt',
+  'audit.action.import.papers': 'Beilagen eines Imports weggelassen oder aufgenommen',
   'audit.action.import.reopen': 'Prüfhinweise eines Imports wieder geöffnet',
   'audit.action.import.file': 'Import abgelegt',
   'audit.action.import.request': 'Import von außerhalb begonnen',

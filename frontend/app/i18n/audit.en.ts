@@ -46,6 +46,7 @@ export default {
   'audit.action.import.check': 'Import checked again',
   'audit.action.import.choose': 'Local patient chosen for an import',
   'audit.action.import.confirm': 'Findings of an import confirmed',
+  'audit.action.import.papers': 'Papers of an import left out or taken in',
   'audit.action.import.reopen': 'Findings of an import opened again',
   'audit.action.import.file': 'Import filed',
   'audit.action.import.request': 'Import from elsewhere begun',

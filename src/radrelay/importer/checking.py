@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from radrelay.importer import findings as told
 from radrelay.importer.gathering import Gathered, gather
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
-from radrelay.importer.papers import place_of
+from radrelay.importer.papers import PERHAPS_VIEWERS, place_of
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Surroundings
@@ -75,7 +75,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     if lacking := json.loads(case.lacking):
         found = (*found, told.not_brought(lacking))
     papers = list(_papers(case, checked))
-    stray = [one["file_name"] for one in papers if one["why"]]
+    stray = [one["file_name"] for one in papers if one["why"] not in ("", PERHAPS_VIEWERS)]
     if stray and checked.people:
         found = (*found, told.of_nobody(stray))
     case.findings, case.confirmed = findings_text(found), "{}"
@@ -98,11 +98,12 @@ def _numbered(checked: Checked) -> Iterator[tuple[int, tuple[ArrivedPerson, Cand
 
 def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
     """Yield where documents and pictures belong; other files stay with the raw parcel."""
-    people = [arrived for arrived, _ in checked.people]
+    people, doubtful = [arrived for arrived, _ in checked.people], {*checked.gathered.doubtful}
     for path in checked.gathered.papers:
         place = place_of(path, people, checked.gathered.documents)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
-        yield _paper(case, path, kind, place.person, place.study_uid, place.why)
+        why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
+        yield _paper(case, path, kind, place.person, place.study_uid, why)
     for path in checked.gathered.others:
         yield _paper(case, path, "other", None, "", "")
 

@@ -67,6 +67,15 @@ class Confirmation(BaseModel):
     seen: bool = True
 
 
+class PapersTaken(BaseModel):
+    """Papers that may be a viewer's own: filed with the images, or left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: list[Annotated[str, Field(max_length=4000)]] = Field(min_length=1, max_length=10_000)
+    filed: bool
+
+
 class TakingBack(BaseModel):
     """How a filing is taken back: once what came is erased, only for good; it is not filed anew then."""
 

@@ -297,7 +297,7 @@ def take_papers(
             session, principal.organisation_id, case_id, number, {*told.files}, services.clock.now(), filed=told.filed
         )
         _write(
-            session, request, principal, "import.papers", row, {"number": number, "papers": taken, "filed": told.filed}
+            session, request, principal, "import.papers", row, {"number": number, "papers": taken, "kept": told.filed}
         )
     return _detail(services, principal, case_id)
 

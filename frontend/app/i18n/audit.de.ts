@@ -251,6 +251,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.changed': 'geändert',
   'audit.detail.study': 'Studie',
   'audit.detail.reason': 'Grund',
+  'audit.detail.papers': 'Beilagen',
   'audit.detail.kept': 'behalten',
   'audit.detail.refused': 'abgelehnt',
   'audit.detail.level': 'Ebene',

@@ -249,6 +249,7 @@ export default {
   'audit.detail.changed': 'changed',
   'audit.detail.study': 'study',
   'audit.detail.reason': 'reason',
+  'audit.detail.papers': 'papers',
   'audit.detail.kept': 'kept',
   'audit.detail.refused': 'refused',
   'audit.detail.level': 'level',

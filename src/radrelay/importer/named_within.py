@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from xml.parsers import expat
 
 from radrelay.dicom.elements import Buffer
@@ -20,6 +21,7 @@ from radrelay.dicom.values import parse_date
 from radrelay.importer.arrived import Person
 from radrelay.importer.folding import compare, is_nobody
 from radrelay.importer.parting import contradict
+from radrelay.importer.placeholders import is_no_birth_date
 
 ENCAPSULATED_CDA = "1.2.840.10008.5.1.4.1.1.104.2"
 _NAME, _BIRTH_DATE, _MODIFIED = 0x00100010, 0x00100030, 0x04000550
@@ -35,6 +37,8 @@ def another_within(header: Header) -> str:
     for told in _told(header):
         named = compare(said.name, told.name)
         other = named.degree == "other" and named.reason == "names" and not is_nobody(told.name)
+        if told.birth_date is not None and is_no_birth_date(told.birth_date):
+            told = replace(told, birth_date=None)  # it was filled in, and has been put right
         if other or contradict(said, told):
             born = f" ({told.birth_date:%Y%m%d})" if told.birth_date else ""
             return f"{told.name}{born}"[:200]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from xml.parsers import expat
 
 from radrelay.dicom.elements import Buffer
@@ -37,8 +36,6 @@ def another_within(header: Header) -> str:
     for told in _told(header):
         named = compare(said.name, told.name)
         other = named.degree == "other" and named.reason == "names" and not is_nobody(told.name)
-        if told.birth_date is not None and is_no_birth_date(told.birth_date):
-            told = replace(told, birth_date=None)  # it was filled in, and has been put right
         if other or contradict(said, told):
             born = f" ({told.birth_date:%Y%m%d})" if told.birth_date else ""
             return f"{told.name}{born}"[:200]
@@ -48,7 +45,9 @@ def another_within(header: Header) -> str:
 def _told(header: Header) -> Iterator[Person]:
     for change in header.items(ORIGINAL_ATTRIBUTES):
         for before in change.items(_MODIFIED):
-            yield Person(before.person_name(_NAME), birth_date=before.date(_BIRTH_DATE))
+            born = before.date(_BIRTH_DATE)
+            filled_in = born is not None and is_no_birth_date(born)  # and has been put right
+            yield Person(before.person_name(_NAME), birth_date=None if filled_in else born)
     if _CONTENT in header:
         yield from _subjects(header)
     if header.text(0x00080016) == ENCAPSULATED_CDA:

@@ -343,8 +343,11 @@ def test_a_service_that_lists_few_at_once_is_asked_for_few(service: Service) -> 
 
 
 def test_an_empty_answer_is_an_empty_list(service: Service) -> None:
-    for empty in ((204, b""), (200, b""), (200, b"[]"), (200, b"\xef\xbb\xbf[]")):
-        service.made.answers["/rs/studies"] = lambda asked, empty=empty: asked.give(*empty)
+    def answering(status: int, content: bytes) -> Answer:
+        return lambda asked: asked.give(status, content)
+
+    for empty in (answering(204, b""), answering(200, b""), answering(200, b"[]"), answering(200, b"\xef\xbb\xbf[]")):
+        service.made.answers["/rs/studies"] = empty
         made = errand(service.link.replace(f"/{STUDY}", ""))
         made.ask()
         with pytest.raises(NothingListed):

@@ -29,7 +29,7 @@ from radrelay.intake.raw_files import RawFiles
 from radrelay.storage.ids import new_id
 from radrelay.web import importing
 from tests.importer.house import ImportHouse, open_house
-from tests.importer.test_papers import PDF
+from tests.importer.test_papers import PDF, picture
 from tests.web.conftest import Login
 
 BORN = "1978-12-24"
@@ -333,3 +333,30 @@ def test_todays_patients_are_told_for_whom_images_are_waiting_and_never_by_a_nam
 )  # fmt: skip
 def test_a_day_begins_at_midnight_of_the_site_also_where_the_clock_is_put_on_or_back(moment: str, day: int) -> None:
     assert today_at(datetime.fromisoformat(f"{moment}+00:00"), ZoneInfo("Europe/Berlin")).day == day
+
+
+def test_a_person_decides_whether_what_lies_in_a_viewers_folder_is_filed(house: ImportHouse) -> None:
+    images = {f"DICOM/{number}": one for number, one in enumerate(IMAGES)}
+    sizes = {"VIEWER/open.png": (16, 16), "VIEWER/1.png": (99, 80), "VIEWER/2.png": (98, 80), "Wunde.png": (9, 9)}
+    pictures = {path: picture(size) for path, size in sizes.items()}
+    case_id = house.bring({**images, **pictures, "VIEWER/view.exe": b"MZ"}, BORN_CT)
+    found = house.turn(case_id)
+
+    def fates(case: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+        return {one["file_name"]: (one["why"], one["filed"]) for one in case["persons"][0]["papers"]}
+
+    doubtful = ("perhaps-viewers", False)
+    assert fates(found) == {"VIEWER/1.png": doubtful, "VIEWER/2.png": doubtful, "Wunde.png": ("", False)}
+    assert {one["code"] for one in found["findings"]} >= {"perhaps-viewers", "viewer-files"}
+    told = {"files": ["VIEWER/1.png", "VIEWER/2.png", "Wunde.png"], "filed": False}
+    left = house.put(f"/{case_id}/people/0/papers", told)
+    out = ("left-out", False)
+    assert fates(left) == {"VIEWER/1.png": out, "VIEWER/2.png": out, "Wunde.png": ("", False)}
+    house.put(f"/{case_id}/people/0/papers", {"files": ["VIEWER/2.png"], "filed": True})
+    house.choose(case_id, {"name": "Müller^Jörg"})
+    house.confirm_all(case_id)
+    filed = house.file(case_id)
+    assert filed["state"] == "filed", filed["error"]
+    assert fates(filed) == {"VIEWER/1.png": ("left-out", False), "VIEWER/2.png": ("", True), "Wunde.png": ("", True)}
+    assert len(house.instances()) == len(IMAGES) + 2
+    house.put(f"/{case_id}/people/0/papers", told, expect=409)

@@ -46,6 +46,16 @@ NOBODIES = [
     "UNKNOWN^UNKNOWN", "Unbekannt", "Unbekannt^Mann", "Notfall^Unbekannt 17", "N.N.", "NN^NN", "XXX^XXX", "?^?",
     "Anonymous", "ANONYMIZED^PATIENT", "No Name", "Unknown^Male", "Test^Patient", "Inconnu^", "不明", "Неизвестный",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOBODIES)
+def test_whoever_is_nobody_here_stands_in_nobodys_way(name: str) -> None:
+    """Test patients and unknown ones are no second candidate for somebody who has a name."""
+    found = whose(local("Müller^Anna", "X1"), local("Müller^Anna"), local(name, "T1"))
+    assert found.proposed is not None
+    assert found.proposed.person.patient_id == "4711"
+
+
 HALF_TOLD = ["Müller", "MUELLER^", "^Anna", "Madonna", "Иванов"]
 """Names of one word tell a family from others, and no more."""
 

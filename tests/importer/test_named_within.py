@@ -73,6 +73,7 @@ def document(family: str, given: str, born: str = "") -> dict[str, Any]:
         ({"OriginalAttributesSequence": before(PatientName="Meier^Anna")}, ""),  # somebody may have married
         ({"OriginalAttributesSequence": before(PatientName="UNKNOWN^UNKNOWN")}, ""),
         ({"OriginalAttributesSequence": before(PatientID="X9")}, ""),
+        ({"OriginalAttributesSequence": before(PatientName="MUELLER^ANNA", PatientBirthDate="19000101")}, ""),
         (subject(content("121029", ValueType="PNAME", PersonName="Schmidt^Bernd")), "Schmidt^Bernd"),
         (subject(content("121031", ValueType="DATE", Date="19991231")), " (19991231)"),
         (subject(content("121029", ValueType="PNAME", PersonName="MUELLER^ANNA")), ""),

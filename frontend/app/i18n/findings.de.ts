@@ -15,7 +15,7 @@ export default {
   'imports.finding.named-otherwise-within': '{files|Objekt nennt|Objekte nennen} im Innern jemand anderen als im Kopf: {names}. Vielleicht wurden sie früher einer falschen Person zugeordnet.',
   'imports.finding.papers-of-nobody': '{papers|Dokument oder Bild wird|Dokumente oder Bilder werden} nicht abgelegt, weil offen ist, zu wem: {left}',
   'imports.finding.papers-cut-off': '{files|PDF endet nicht, wie PDFs enden, und kann abgeschnitten sein. Es wird abgelegt, wie es kam|PDFs enden nicht, wie PDFs enden, und können abgeschnitten sein. Sie werden abgelegt, wie sie kamen}: {left}',
-  'imports.finding.perhaps-viewers': '{files|Dokument oder Bild liegt|Dokumente oder Bilder liegen} im Ordner eines Betrachters, womöglich nur als dessen Beiwerk. Abgelegt wird trotzdem alles: {left}',
+  'imports.finding.perhaps-viewers': '{files|Dokument oder Bild liegt|Dokumente oder Bilder liegen} im Ordner eines Betrachters, womöglich nur als dessen Beiwerk. Lassen Sie unten weg, was nicht zur Person gehört; alles andere wird mit den Bildern abgelegt: {left}',
   'imports.finding.viewer-files': '{files|Datei eines Betrachters oder Betriebssystems blieb|Dateien von Betrachtern und Betriebssystemen blieben} unbeachtet: {left}',
   'imports.finding.several-people': 'Das Paket nennt {people|Person|Personen}. Jede wird für sich abgelegt.',
   'imports.finding.perhaps-one-person': 'Zwei der genannten Personen können dieselbe sein: bitte vergleichen.',

@@ -13,7 +13,7 @@ export default {
   'imports.finding.named-otherwise-within': '{files|object names|objects name} somebody else within than in their header: {names}. They may have been put under a wrong name before.',
   'imports.finding.papers-of-nobody': '{papers|paper or picture is|papers or pictures are} not filed, for nobody can tell whose: {left}',
   'imports.finding.papers-cut-off': '{files|PDF does not end as PDFs do and may be cut off. It is filed as it came|PDFs do not end as PDFs do and may be cut off. They are filed as they came}: {left}',
-  'imports.finding.perhaps-viewers': '{files|paper or picture lies|papers or pictures lie} in the folder of a viewer, perhaps as its own. All of that is filed with the images nevertheless: {left}',
+  'imports.finding.perhaps-viewers': '{files|paper or picture lies|papers or pictures lie} in the folder of a viewer, perhaps as its own. Leave out below what is not the patient’s; all else is filed with the images: {left}',
   'imports.finding.viewer-files': '{files|file of a viewer or an operating system was|files of viewers and operating systems were} left out: {left}',
   'imports.finding.several-people': 'The parcel names {people|person|people}. Each is filed on its own.',
   'imports.finding.perhaps-one-person': 'Two of the people named may be one and the same: compare them.',

@@ -18,7 +18,7 @@ from radrelay.importer import findings as told
 from radrelay.importer.gathering import Gathered, gather
 from radrelay.importer.import_errors import FilesChanged
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
-from radrelay.importer.papers import place_of
+from radrelay.importer.papers import PERHAPS_VIEWERS, place_of
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Surroundings
@@ -101,7 +101,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
         found = (*found, told.not_brought(lacking))
     found = (*found, *announced.findings_of(session, case.id))
     papers = list(_papers(case, checked))
-    stray = [one["file_name"] for one in papers if one["why"]]
+    stray = [one["file_name"] for one in papers if one["why"] not in ("", PERHAPS_VIEWERS)]
     if stray and checked.people:
         found = (*found, told.of_nobody(stray))
     case.findings, case.confirmed = findings_text(found), "{}"
@@ -125,11 +125,12 @@ def _numbered(checked: Checked) -> Iterator[tuple[int, tuple[ArrivedPerson, Cand
 
 def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
     """Yield where documents and pictures belong; other files stay with the raw parcel."""
-    people = [arrived for arrived, _ in checked.people]
+    people, doubtful = [arrived for arrived, _ in checked.people], {*checked.gathered.doubtful}
     for path in checked.gathered.papers:
         place = place_of(path, people, checked.gathered.documents)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
-        yield _paper(case, path, kind, place.person, place.study_uid, place.why)
+        why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
+        yield _paper(case, path, kind, place.person, place.study_uid, why)
     viewers = frozenset(checked.parcel.viewers)
     for path in checked.gathered.others:
         if path in viewers:

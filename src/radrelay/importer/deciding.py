@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,7 +31,8 @@ from radrelay.importer.import_errors import (
 )
 from radrelay.importer.local_values import written, written_order
 from radrelay.importer.matching import Candidate, Matched, match
-from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
+from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.papers import LEFT_OUT, PERHAPS_VIEWERS
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.surroundings import Candidates, Known
@@ -217,6 +218,21 @@ def _still_confirmed(person: ImportPerson, patient: LocalPatient | None) -> str:
         if (code := key.partition(" ")[0]) not in FLAWS and (same or code in OF_WHAT_CAME)
     }  # fmt: skip
     return json.dumps(done)
+
+
+def take_papers(
+    session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int, files: Collection[str],
+    now: datetime, *, filed: bool,
+) -> int:  # fmt: skip
+    """Have papers that may be a viewer's own filed with somebody's studies, or left out; returns how many of them."""
+    case, _ = _open_person(session, organisation_id, case_id, number)
+    mine = (ImportPaper.case_id == case_id, ImportPaper.person_number == number, ImportPaper.filed.is_(False))
+    papers = session.scalars(sa.select(ImportPaper).where(*mine, ImportPaper.why.in_((PERHAPS_VIEWERS, LEFT_OUT))))
+    meant = [one for one in papers if one.file_name in files]
+    for one in meant:
+        one.why = PERHAPS_VIEWERS if filed else LEFT_OUT
+    case.changed_at = now
+    return len(meant)
 
 
 def confirm(

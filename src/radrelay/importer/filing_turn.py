@@ -38,6 +38,7 @@ from radrelay.importer.filing_noted import (
 )
 from radrelay.importer.import_errors import ImportPutAside, ImportUndecided, NotSentOn
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.papers import LEFT_OUT
 from radrelay.importer.raw_parcel import RawParcel
 from radrelay.importer.reconciling import Wanted
 from radrelay.importer.turns import Turn
@@ -82,7 +83,7 @@ class FilingTurn:
             case = self._turn.mine(session)
             person = _person(session, case, number)
             everything = objects_of(session, case.id)
-            papers = [one for one in _papers(session, case.id, number) if one.study_uid]
+            papers = [one for one in _papers(session, case.id, number) if one.study_uid and one.why != LEFT_OUT]
             parcel = open_parcel(session, self._parts.reader, self._parts.settings, case)
             source = get_source(session, case.organisation_id, case.source_id)
             origin = source.origin(correlation_id=case.correlation_id, account_id=case.account_id)

@@ -4,8 +4,8 @@ In: two names as DICOM writes them (PS3.5 6.2.1), or as people type them. Same a
 umlauts (ä = ae = a), ß, titles, hyphens, and the order of their words; compatible are those that a person has to look
 at: a middle name more, initials, half of a double name, another script or a slip. Words are left out as titles within
 one component alone, and never the last one of it: there are people called Herr, Ing and Med. Folding is that of
-`radrelay.dicom.names`, slips are told by `radrelay.archive.persons`. A name that stands for nobody (`placeholders`)
-says nothing, and what newborns are called, one word alone, or accents that differ, are never the same.
+`radrelay.dicom.names`, slips are told by `radrelay.archive.persons`. Two that stand for nobody (`placeholders`)
+say nothing, and what newborns are called, one word alone, or accents that differ, are never the same.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class NameVerdict:
 class _Name:
     """One representation of a name: its script, its words, and all of it as one text.
 
-    `loose`: it stands in one component, whatever of it is the family name.
+    `loose`: it stands in one component, whatever of it is the family name. `nobody`: it stands for whoever.
     """
 
     script: str
@@ -86,6 +86,7 @@ class _Name:
     given: tuple[Word, ...]
     text: str
     loose: bool = False
+    nobody: bool = False
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -98,10 +99,18 @@ def compare(one: str, other: str) -> NameVerdict:
     mine, theirs = _representations(one), _representations(other)
     if not mine or not theirs:
         return NameVerdict("compatible", "unsaid")
+    nobodies = [all(name.nobody for name in some) for some in (mine, theirs)]
+    if any(nobodies):
+        return NameVerdict("compatible", "unsaid") if all(nobodies) else NameVerdict("other", "names")
     if one.strip() == other.strip() and any(_tells(name, name) for name in mine):
         return NameVerdict("same", "identical")
     found = [*_best(mine, theirs), *_best(theirs, mine)]
     return _together(found) if found else _across(mine, theirs)
+
+
+def is_nobody(name: str) -> bool:
+    """Say whether a name says nothing, or stands for nobody."""
+    return all(one.nobody for one in _representations(name))
 
 
 @lru_cache(maxsize=8192)
@@ -148,10 +157,10 @@ def _representation(group: str) -> _Name | None:
         components = [family, given]
     family, given, middle, prefix, _ = [*components[:5], "", "", "", "", ""][:5]
     told = (*_prefix(prefix), *_words(family)), (*_words(given), *_words(middle))
-    if not any(told) or names_nobody((*told[0], *told[1])):
+    if not any(told):
         return None
     text = f"{family}^{given} {middle}".strip("^ ")
-    return _Name(_script(fold(text or prefix)), *told, text, loose)
+    return _Name(_script(fold(text or prefix)), *told, text, loose, names_nobody((*told[0], *told[1])))
 
 
 @lru_cache(maxsize=8192)

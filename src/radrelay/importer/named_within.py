@@ -18,8 +18,9 @@ from radrelay.dicom.header import Header
 from radrelay.dicom.reidentify import ORIGINAL_ATTRIBUTES
 from radrelay.dicom.values import parse_date
 from radrelay.importer.arrived import Person
-from radrelay.importer.folding import compare
+from radrelay.importer.folding import compare, is_nobody
 from radrelay.importer.parting import contradict
+from radrelay.importer.placeholders import is_no_birth_date
 
 ENCAPSULATED_CDA = "1.2.840.10008.5.1.4.1.1.104.2"
 _NAME, _BIRTH_DATE, _MODIFIED = 0x00100010, 0x00100030, 0x04000550
@@ -34,7 +35,8 @@ def another_within(header: Header) -> str:
     said = Person.of(header)
     for told in _told(header):
         named = compare(said.name, told.name)
-        if contradict(said, told) or (named.degree == "other" and named.reason == "names"):
+        other = named.degree == "other" and named.reason == "names" and not is_nobody(told.name)
+        if other or contradict(said, told):
             born = f" ({told.birth_date:%Y%m%d})" if told.birth_date else ""
             return f"{told.name}{born}"[:200]
     return ""
@@ -43,7 +45,9 @@ def another_within(header: Header) -> str:
 def _told(header: Header) -> Iterator[Person]:
     for change in header.items(ORIGINAL_ATTRIBUTES):
         for before in change.items(_MODIFIED):
-            yield Person(before.person_name(_NAME), birth_date=before.date(_BIRTH_DATE))
+            born = before.date(_BIRTH_DATE)
+            filled_in = born is not None and is_no_birth_date(born)  # and has been put right
+            yield Person(before.person_name(_NAME), birth_date=None if filled_in else born)
     if _CONTENT in header:
         yield from _subjects(header)
     if header.text(0x00080016) == ENCAPSULATED_CDA:

@@ -38,6 +38,10 @@ _NUMBER = re.compile(r"(\d{1,6})\D*$")
 _UNDATED = date(1900, 1, 1)
 
 
+PERHAPS_VIEWERS, LEFT_OUT = "perhaps-viewers", "left-out"
+"""What lies in a viewer's folder is filed unless a person has left it out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a paper belongs: the number of the person in the parcel, and the study; or why that is not known."""

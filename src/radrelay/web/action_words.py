@@ -87,6 +87,10 @@ ACTIONS: Mapping[str, Mapping[Language, str]] = {
     },
     "import.file": {"en": "Import filed", "de": "Import abgelegt"},
     "import.guide": {"en": "Portal’s address shown", "de": "Adresse des Portals gezeigt"},
+    "import.papers": {
+        "en": "Papers of an import left out or taken in",
+        "de": "Beilagen eines Imports weggelassen oder aufgenommen",
+    },
     "import.reopen": {"en": "Findings of an import opened again", "de": "Prüfhinweise eines Imports wieder geöffnet"},
     "import.report": {"en": "Failed portal reported", "de": "Gescheitertes Portal gemeldet"},
     "import.request": {"en": "Import from elsewhere begun", "de": "Import von außerhalb begonnen"},

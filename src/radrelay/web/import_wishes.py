@@ -60,6 +60,15 @@ class BirthDate(BaseModel):
     birth_date: date | None
 
 
+class PapersTaken(BaseModel):
+    """Papers that may be a viewer's own: filed with the images, or left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: list[Annotated[str, Field(max_length=4000)]] = Field(min_length=1, max_length=10_000)
+    filed: bool
+
+
 class Under(BaseModel):
     """The patient that somebody sees as chosen."""
 

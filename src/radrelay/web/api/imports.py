@@ -33,6 +33,7 @@ from radrelay.web.import_wishes import (
     Choice,
     Confirmation,
     Filing,
+    PapersTaken,
     SendingOn,
     TakingBack,
     WantedImport,
@@ -238,6 +239,22 @@ def choose_patient(
         detail = {"number": number, "accession": order.accession if order is not None else None}
         record = trail.event(request, principal, "import.choose", ("import", row.id), detail=detail, patient=told)
         trail.write(session, record)
+    return _detail(services, principal, case_id)
+
+
+@router.put("/{case_id}/people/{number}/papers")
+def take_papers(
+    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, told: PapersTaken
+) -> ImportDetail:
+    """Have papers that may be a viewer's own filed with the images, or left out, before all of it is filed."""
+    with services.database.write() as session:
+        row = reached_case(services, session, principal, case_id)
+        taken = deciding.take_papers(
+            session, principal.organisation_id, case_id, number, {*told.files}, services.clock.now(), filed=told.filed
+        )
+        _write(
+            session, request, principal, "import.papers", row, {"number": number, "papers": taken, "kept": told.filed}
+        )
     return _detail(services, principal, case_id)
 
 

@@ -48,7 +48,7 @@ def packing(folder: Path, **importer: object) -> Iterator[tuple[ImportHouse, Por
     with portal() as here:
         host = f"{HOST}:{here.port}"
         (recipes / "packs.toml").write_text(RECIPE.replace("{HOST}", host))
-        with open_house(folder, recipes=str(recipes), hosts=(host,), **importer) as house:
+        with open_house(folder, None, None, recipes=str(recipes), hosts=(host,), **importer) as house:
             yield house, here
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until
@@ -102,3 +103,20 @@ def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what
     expect(page.get_by_role("alert")).to_contain_text("das Land (zwei Buchstaben)")
     page.get_by_role("dialog").get_by_role("button", name="Abbrechen").click()
     expect(page.get_by_role("alert")).to_have_count(0)  # nothing is wrong with the contacts
+
+
+@pytest.mark.parametrize(("width", "language"), [(360, "de"), (1440, "en")])
+def test_consents_of_the_patients_page_stand_below_the_register(
+    open_page: OpenPage, site: Site, width: int, language: str
+) -> None:
+    site.world.role = "dpo"
+    page = open_page("/consents", width=width, height=800, language=language, touch=width < 400)
+    given = page.locator("[data-given]")
+    expect(given).to_have_count(2)
+    withdrawn = page.locator("[data-given=withdrawn]")
+    expect(withdrawn).to_contain_text("80 MB")
+    expect(withdrawn).to_contain_text("it was reported on")
+    expect(page.locator("[data-given=stands]")).to_contain_text("besteht" if language == "de" else "stands")
+    settled(page, site)
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width

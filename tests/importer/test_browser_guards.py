@@ -153,7 +153,7 @@ class Walk:
         """Find a host inside the house, and one that turns there once it was looked at."""
         del port
         self.turned += [host] * (host == "turns.example")
-        inside = host == "inside.example" or len(self.turned) > 1
+        inside = host == "inside.example" or (host == "turns.example" and len(self.turned) > 1)
         return ["192.168.7.7" if inside else HOST]
 
     @contextmanager

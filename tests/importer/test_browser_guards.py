@@ -511,3 +511,23 @@ def test_doctor_tells_of_authorities_that_the_browser_does_not_believe(tmp_path:
     told = {"browser": {"enabled": True, "program": CHROMIUM}, "ca_file": file}
     _, found = browser_findings(Settings(data_dir=tmp_path / "a", importer=told))
     assert (found.state, found.text) == ("bad", f"does not believe {file}")
+
+
+def test_a_form_in_a_frame_is_the_page_once_the_recipe_goes_on_to_it(walk: Walk) -> None:
+    text = RECIPE.replace('goto = "/p/{code}"', 'goto = "/p/{code}"\nframe = { class = "portal" }')
+    late = '<script>setTimeout(() => { here.innerHTML = \'<iframe class="big portal" src="/in">\' }, 300)</script>'
+    button = "<button onclick=\"location = '/zip'\">Download</button>"
+    walk.here.answers |= {
+        "/p/AB12": page(f"<div id=here></div>{late}"), "/in": page(f"ready {button}"),
+        "/zip": lambda asked: asked.give(200, PARCEL, "application/zip"),
+    }  # fmt: skip
+    with walk.errand(text) as errand:
+        assert errand.carry_on({}, lambda: None) is None
+        kept = Kept()
+        errand.download(errand.items()[0], kept)
+        assert kept.bytes == PARCEL
+    walk.here.answers["/p/AB12"] = page('<iframe class="portal" src="https://evil.example/"></iframe>')
+    elsewhere = walk.ends(text)
+    assert elsewhere.facts["reason"] == "it leads to evil.example, which is none of the recipe's hosts"
+    walk.here.answers["/p/AB12"] = page("nothing")
+    assert walk.ends(text).facts["reason"] == "it has no such page in a frame"

@@ -139,8 +139,8 @@ def fares(connector: str, state: str, **more: object) -> Row:
 
 def recipe(name: str, state: str, **more: object) -> Row:
     return {
-        "id": name, "name": name.title(), "hosts": [f"{name}.example"], "broken": [], "tests": [], "guesses": 0,
-        "fares": fares(f"recipe:{name}", state), **more,
+        "id": name, "name": name.title(), "hosts": [f"{name}.example"], "broken": [], "tests": [],
+        "guesses": 0, "browser": False, "fares": fares(f"recipe:{name}", state), **more,
     }  # fmt: skip
 
 

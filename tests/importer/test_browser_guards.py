@@ -252,6 +252,30 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(chromium: Shared)
         assert here.asked == []
 
 
+@pytest.mark.parametrize("program", [CHROMIUM, WINDOWED])
+def test_authorities_that_the_house_names_are_believed_besides(tmp_path: Path, program: str) -> None:
+    """A proxy that looks into TLS signs with an authority of its own."""
+    authority = trustme.CA()
+    pem = (trustme.CA().cert_pem.bytes(), authority.cert_pem.bytes())
+    (tmp_path / "ca.pem").write_bytes(b"# ours\n" + b"\n".join(pem))
+    (tmp_path / "data").mkdir()
+    made = replace(chromium_in(tmp_path / "data", program), ca_file=tmp_path / "ca.pem")
+    with portal(authority, NAME) as here:
+        here.answers |= {"/p/AB12": page("ready"), "/zip": lambda asked: asked.give(200, PARCEL)}
+        text = RECIPE.replace('save = { button = "Download" }', 'download = "/zip"')
+        with Walk(here, made, host=NAME).errand(text) as errand:
+            assert errand.carry_on({}, lambda: None) is None
+            kept = Kept()
+            errand.download(errand.items()[0], kept)
+            assert kept.bytes == PARCEL
+            assert errand._browser is not None
+            home = errand._browser.root
+    assert not home.exists()
+    with portal(trustme.CA(), NAME) as here:
+        here.answers["/p/AB12"] = page("ready")
+        assert isinstance(Walk(here, made, host=NAME).ends(), PortalUntrusted)
+
+
 def test_an_endless_download_and_a_page_that_hangs_end(walk: Walk) -> None:
     def endless(asked: Asked) -> None:
         asked.head(200, "application/zip", None, Content_Disposition="attachment")
@@ -477,3 +501,33 @@ def test_doctor_tells_whether_the_browser_is_on_and_can_be_held(
     (found,) = browser_findings(Settings(data_dir=tmp_path / ("long" * 20), importer={"browser": told}))
     assert found.state == state
     assert found.text.startswith(text)
+
+
+@pytest.mark.parametrize("held", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_doctor_tells_of_authorities_that_the_browser_does_not_believe(tmp_path: Path, held: bytes | None) -> None:
+    file = tmp_path / "authorities.pem"
+    if held is not None:
+        file.write_bytes(held)
+    told = {"browser": {"enabled": True, "program": CHROMIUM}, "ca_file": file}
+    _, found = browser_findings(Settings(data_dir=tmp_path / "a", importer=told))
+    assert (found.state, found.text) == ("bad", f"does not believe {file}")
+
+
+def test_a_form_in_a_frame_is_the_page_once_the_recipe_goes_on_to_it(walk: Walk) -> None:
+    text = RECIPE.replace('goto = "/p/{code}"', 'goto = "/p/{code}"\nframe = { class = "portal" }')
+    late = '<script>setTimeout(() => { here.innerHTML = \'<iframe class="big portal" src="/in">\' }, 300)</script>'
+    button = "<button onclick=\"location = '/zip'\">Download</button>"
+    walk.here.answers |= {
+        "/p/AB12": page(f"<div id=here></div>{late}"), "/in": page(f"ready {button}"),
+        "/zip": lambda asked: asked.give(200, PARCEL, "application/zip"),
+    }  # fmt: skip
+    with walk.errand(text) as errand:
+        assert errand.carry_on({}, lambda: None) is None
+        kept = Kept()
+        errand.download(errand.items()[0], kept)
+        assert kept.bytes == PARCEL
+    walk.here.answers["/p/AB12"] = page('<iframe class="portal" src="https://evil.example/"></iframe>')
+    elsewhere = walk.ends(text)
+    assert elsewhere.facts["reason"] == "it leads to evil.example, which is none of the recipe's hosts"
+    walk.here.answers["/p/AB12"] = page("nothing")
+    assert walk.ends(text).facts["reason"] == "it has no such page in a frame"

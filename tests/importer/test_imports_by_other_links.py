@@ -37,6 +37,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, elsewhere: Portal) -> Iterat
     (recipes / "shown.toml").write_text(documented())
     (recipes / "moved.toml").write_text(documented().replace("{birth_date:DD.MM.YYYY}", "{birth_date:DD/MM/YYYY}"))
     (recipes / "broken.toml").write_text("recipe = 1")
+    (recipes / "browsed.toml").write_text(documented("example of a browser"), encoding="utf-8")
     with open_house(tmp_path_factory.mktemp("house"), recipes=recipes) as found:
         confirmed(found, f"127.0.0.1:{elsewhere.port}")
         yield found
@@ -191,6 +192,7 @@ def test_recipes_and_portals_are_told_with_their_health(house: ImportHouse, else
     assert (fares["last_failure_code"], fares["last_failure_step"]) == ("portal-recipe-outdated", "log in")
     assert [one["passed"] for one in told["shown"]["tests"]] == [True] * 3
     assert told["shown"]["fares"]["state"] == "untried"
+    assert (told["browsed"]["browser"], told["browsed"]["tests"], told["browsed"]["broken"]) == (True, [], [])
     assert (told["moved"]["tests"][0]["passed"], told["moved"]["tests"][0]["step"]) == (False, "log in")
     assert {(one["file"], one["said"]["code"]) for one in told["broken"]["broken"]} == {("broken.toml", "missing")}
     portals = {one["host"]: one for one in house.root.http.get("/api/portals").json()["portals"]}

@@ -42,13 +42,13 @@ ZIP = zipped(list(phantoms.study("ct-head", slices=2, size=32)))
 
 
 @contextmanager
-def packing(folder: Path, **importer: object) -> Iterator[tuple[ImportHouse, Portal]]:
+def packing(folder: Path, packs_s: float = 300) -> Iterator[tuple[ImportHouse, Portal]]:
     recipes = folder / "recipes"
     recipes.mkdir()
     with portal() as here:
         host = f"{HOST}:{here.port}"
         (recipes / "packs.toml").write_text(RECIPE.replace("{HOST}", host))
-        with open_house(folder, None, None, recipes=str(recipes), hosts=(host,), **importer) as house:
+        with open_house(folder, recipes=str(recipes), hosts=(host,), packing_timeout_s=packs_s) as house:
             yield house, here
 
 
@@ -83,7 +83,7 @@ def test_whoever_waits_sees_that_the_portal_packs_until_something_comes(tmp_path
 
 
 def test_a_portal_that_is_waited_for_in_vain_is_asked_once_and_leaves_its_place(tmp_path: Path) -> None:
-    with packing(tmp_path, packing_timeout_s=1.5) as (house, here):
+    with packing(tmp_path, packs_s=1.5) as (house, here):
         here.answers |= {"/state/AB12": told({"ready": True}), "/zip/AB12": Asked.hang}
         began = time.monotonic()
         failed = house.turn(house.begin(None, here.url("/f/AB12", HOST)))

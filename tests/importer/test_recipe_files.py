@@ -24,6 +24,7 @@ from radrelay.importer.recipes.playing import play
 from radrelay.importer.recipes.reading import Recipe, RecipeInvalid, parsed, read_recipe
 from radrelay.importer.recipes.shelf import RecipeFolder
 from radrelay.importer.recipes.templates import Day, Value, shown, template_of
+from radrelay.importer.recipes.tested import TestedFolder
 from radrelay.importer.secret import Secret
 
 DOCS = Path(__file__).parents[2] / "docs" / "recipes.md"
@@ -376,3 +377,31 @@ def test_a_recipe_for_a_browser_is_not_played_without_one(tmp_path: Path, capsys
     (tmp_path / "portal.toml").write_text(documented("example of a browser"), encoding="utf-8")
     assert check_command(tmp_path, None) == 1
     assert "needs a browser to be played in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('answer = { state = "packing" }', "answer = { at = 1970-01-01 }"),
+        ('answer = { state = "packing" }', "answer = [07:32:00]"),
+        ('form = { _token = "{csrf}", code', "json = { n = nan, a = [1970-01-01], code"),
+    ],
+)
+def test_what_is_no_json_is_refused_before_anything_is_sent(before: str, after: str) -> None:
+    assert "dates, times and nan are no JSON; a date is written as a text" in problems(
+        documented().replace(before, after, 1)
+    )
+
+
+def test_a_form_where_json_was_recorded_differs_and_nothing_more() -> None:
+    recorded = 'form = { _token = "t1", code = "AB12", birth = "31.01.1970" }'
+    (right, *_) = play(read(documented().replace(recorded, 'json = { pin = "x" }', 1)))
+    assert (right.step, right.why) == ("log in", "sends pin = None, where 'x' was recorded")
+
+
+def test_a_folder_with_a_recipe_for_a_browser_is_tested_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "portal.toml").write_text(documented("example of a browser"), encoding="utf-8")
+    (tmp_path / "other.toml").write_text(documented(), encoding="utf-8")
+    (other, needs), broken = TestedFolder(tmp_path).tested()
+    assert ([one.passed for one in other.tests], broken) == ([True] * 3, ())
+    assert {one.words.code for one in needs.tests if one.words} == {"test-browser"}

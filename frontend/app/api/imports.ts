@@ -385,6 +385,8 @@ export interface RecipeShown {
   tests: { name: string; passed: boolean; step: string; why: Said | null }[];
   /** So many of its lines about failures are guesses. */
   guesses: number;
+  /** It needs a browser: its tests are played by a command alone. */
+  browser: boolean;
   fares: Fares;
 }
 

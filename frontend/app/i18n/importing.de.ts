@@ -347,6 +347,7 @@ export default {
   'imports.recipe.broken': 'Ist kein Rezept',
   'imports.testsPass': ['Sein Selbsttest besteht.', 'Seine {n} Selbsttests bestehen.'],
   'imports.testsNone': 'Es hat keinen Selbsttest.',
+  'imports.testsBrowser': 'Es braucht einen Browser; seine Selbsttests spielt radrelay recipes check ab.',
   'imports.testFails': 'Selbsttest „{name}“ scheitert {step}: {why}',
   'imports.testFailsAtOnce': 'vor seinem ersten Schritt',
   'imports.packs': 'Das Portal wurde {when} gefragt und sendet noch nichts: Es packt die Bilder erst, oder es antwortet nicht.',

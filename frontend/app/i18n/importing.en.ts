@@ -345,6 +345,7 @@ export default {
   'imports.recipe.broken': 'Is no recipe',
   'imports.testsPass': ['Its self-test passes.', 'Its {n} self-tests pass.'],
   'imports.testsNone': 'It has no self-test.',
+  'imports.testsBrowser': 'It needs a browser; its self-tests are played by radrelay recipes check.',
   'imports.testFails': 'Self-test “{name}” fails {step}: {why}',
   'imports.testFailsAtOnce': 'before its first step',
   'imports.packs': 'The portal has been asked {when} and sends nothing yet: it packs the images first, or does not answer.',

@@ -24,6 +24,7 @@ export default {
   'recipe.says.too-many': 'darf höchstens {limit} davon haben',
   'recipe.says.too-short': 'braucht mindestens {least} Zeichen',
   'recipe.says.too-long': 'darf höchstens {limit} Zeichen haben',
+  'recipe.says.no-json': 'Daten, Zeiten und nan sind kein JSON; ein Datum wird als Text geschrieben',
   'recipe.says.not-formed': 'muss diese Form haben: {form}',
   'recipe.says.unfit': 'passt nicht: {said}',
   'recipe.says.asked-twice': 'nach {name} wird zweimal gefragt',

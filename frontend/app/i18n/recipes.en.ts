@@ -22,6 +22,7 @@ export default {
   'recipe.says.too-many': 'input should have at most {limit} of them',
   'recipe.says.too-short': 'input should have at least {least} characters',
   'recipe.says.too-long': 'input should have at most {limit} characters',
+  'recipe.says.no-json': 'dates, times and nan are no JSON; a date is written as a text',
   'recipe.says.not-formed': 'input should be of the form {form}',
   'recipe.says.unfit': '{said}',
   'recipe.says.asked-twice': '{name} is asked twice',

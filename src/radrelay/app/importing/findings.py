@@ -41,3 +41,6 @@ def browser_findings(settings: Settings) -> Iterator[Finding]:
     else:
         needed = f"; for {', '.join(wanting)}" if wanting else ""
         yield Finding(SUBJECT, "good", f"on: {product}, without a network but the portals{needed}")
+        if not held.believes:
+            text = f"does not believe {settings.importer.ca_file}"
+            yield Finding(SUBJECT, "bad", text, "importer.ca_file is PEM, and the browser needs libnss3 (Debian)")

@@ -110,7 +110,7 @@ def browser_of(settings: Settings) -> Chromium:
     return Chromium(
         browser.program, settings.analysis.memory_dir, settings.data_dir / "browser",
         prefix_of(settings.data_dir, KIND), hidden, browser.memory_bytes, settings.importer.largest_bytes,
-        places=threading.BoundedSemaphore(browser.at_once),
+        ca_file=settings.importer.ca_file, places=threading.BoundedSemaphore(browser.at_once),
     )  # fmt: skip
 
 

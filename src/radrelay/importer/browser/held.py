@@ -37,7 +37,7 @@ START_S = 30.0
 ROOM_BYTES = 4 << 30
 WATCH_S, BESIDES_BYTES = 1.0, 512 << 20
 KIND = "radrelay-browser"
-_LAUNCHER = Path(confinement.__file__).with_name("launcher.py")
+_LAUNCHER, _TRUSTING = Path(confinement.__file__).with_name("launcher.py"), Path(__file__).with_name("trusting.py")
 _VISIBLE = (
     "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/proc", "/sys", "/etc/fonts", "/etc/ssl",
     "/etc/ca-certificates", "/etc/pki", "/etc/alternatives", "/etc/chromium", "/etc/chromium.d", "/etc/ld.so.cache",
@@ -61,7 +61,8 @@ _FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Chromium:
-    """The program, and what this installation lets it have. `hidden`: what is kept from it above all.
+    """The program, and what this installation lets it have. `hidden`: what is kept from it above all. `ca_file`: whom
+    it believes besides those that it knows.
 
     `memory_bytes` is for all of its processes, `besides_bytes` for what it writes besides a parcel, which a script that
     makes one has it write twice.
@@ -75,6 +76,7 @@ class Chromium:
     memory_bytes: int = 4 << 30
     largest_bytes: int = 16 << 30
     besides_bytes: int = BESIDES_BYTES
+    ca_file: Path | None = None
     places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(2), repr=False)
 
     def found(self) -> Path:
@@ -117,6 +119,8 @@ class Held:
         self._chromium, self._program, self._outgoing = chromium, program, outgoing
         self._over, self._ready = threading.Event(), threading.Event()
         self._trouble: PortalTrouble | None = None
+        self.believes = True
+        """It believes the authorities that this installation names, if it names some."""
         self.root = chromium.root()
         self._thread = threading.Thread(target=self._live, name="browser", daemon=True)
 
@@ -143,6 +147,8 @@ class Held:
                 ending.enter_context(folders.folder(self.root))
                 for one in ("profile", "downloads"):
                     (self.root / one).mkdir(mode=0o700)
+                if self._chromium.ca_file is not None:
+                    self.believes = _vouched(self._chromium.ca_file, self.root)
                 process = self._start(ending)
                 self._ready.set()
                 while not self._over.wait(WATCH_S) and self._is_within(process):
@@ -228,6 +234,19 @@ class Held:
         with suppress(subprocess.TimeoutExpired):
             log.error("a browser was not held and not started", status=process.wait(1), held=False, wanted=NOT_HELD)
         raise BrowserNotHeld
+
+
+def _vouched(ca_file: Path, home: Path) -> bool:
+    """Have Chromium find authorities in its home, as a database of NSS; False if that could not be made."""
+    folder = home / ".pki" / "nssdb"
+    folder.mkdir(mode=0o700, parents=True)
+    whole = [sys.executable, "-I", "-S", str(_TRUSTING), str(folder), str(ca_file.resolve())]
+    try:
+        subprocess.run(whole, env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=START_S, check=True)  # noqa: S603 -- our own program
+    except (subprocess.SubprocessError, OSError) as error:
+        log.error("importer.ca_file does not count for the browser", error=type(error).__name__)
+        return False
+    return True
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic_core import PydanticCustomError
 
 from radrelay.importer.connectors.ports import QuestionKind
 
@@ -19,6 +21,18 @@ def _several(told: object) -> object:
     return told if isinstance(told, list) else [told]
 
 
+def _json(told: Any) -> Any:
+    """Let what TOML can say pass as far as JSON can."""
+    if isinstance(told, Mapping):
+        return {name: _json(one) for name, one in told.items()}
+    if isinstance(told, list):
+        return [_json(one) for one in told]
+    if not isinstance(told, str | int | float | None) or (isinstance(told, float) and not isfinite(told)):
+        raise PydanticCustomError("no_json", "dates, times and nan are no JSON")
+    return told
+
+
+Json = Annotated[Any, BeforeValidator(_json)]
 Text = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
 Name = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(max_length=20)]
@@ -112,7 +126,7 @@ class Step(_Part):
     download: Text | None = None
     form: Mapping[Text, StrictStr] | None = None
     multipart: StrictBool = False
-    body: Mapping[Text, Any] | None = Field(None, alias="json")
+    body: Mapping[Text, Json] | None = Field(None, alias="json")
     headers: Mapping[Text, Text] = Field(default_factory=dict)
     frame: Frames = ()
     expect: Look | None = None
@@ -166,12 +180,12 @@ class Exchange(_Part):
     get: Text | None = None
     post: Text | None = None
     form: Mapping[Text, StrictStr] | None = None
-    body: Mapping[Text, Any] | None = Field(None, alias="json")
+    body: Mapping[Text, Json] | None = Field(None, alias="json")
     headers: Mapping[Text, StrictStr] = Field(default_factory=dict)
     status: Status = 200
     sends: Mapping[Text, StrictStr] = Field(default_factory=dict)
     page: Annotated[StrictStr, Field(max_length=100_000)] | None = None
-    answer: Any = None
+    answer: Json = None
     file: Text | None = None
     zip: StrictBool = False
 

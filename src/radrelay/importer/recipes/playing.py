@@ -101,7 +101,9 @@ class PlayedSession(Session):
 
 
 def play(recipe: Recipe) -> list[Played]:
-    """Return what comes of each test of a recipe."""
+    """Return what comes of each test of a recipe; those of one that needs a browser are not played here."""
+    if recipe.told.browser:
+        return [Played(one.name, words=say("test-browser")) for one in recipe.told.test]
     return [_played(recipe, one) for one in recipe.told.test]
 
 
@@ -187,8 +189,16 @@ def require_same(one: Exchange, asked: str, headers: Mapping[str, str], body: by
     if one.form is not None:
         _require_fields(fields_of(body or b"", sent.get("content-type", "")), dict(one.form))
     if one.body is not None:
+        _require_fields(_object(body), dict(one.body))
+
+
+def _object(body: bytes | None) -> Mapping[str, Any]:
+    """Return the object of JSON that was sent, an empty one for anything else."""
+    try:
         told = json.loads(body or b"{}")
-        _require_fields(told if isinstance(told, dict) else {}, dict(one.body))
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _require_fields(sent: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:

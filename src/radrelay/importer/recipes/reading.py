@@ -28,7 +28,8 @@ _KNOWN: dict[str, type[BaseModel]] = {
     "when": language.Look,
 }  # fmt: skip
 _KINDS: dict[str, tuple[str, str]] = {
-    "missing": ("missing", ""), "literal_error": ("one-of", "expected"), "string_type": ("no-text", ""),
+    "missing": ("missing", ""), "no_json": ("no-json", ""), "literal_error": ("one-of", "expected"),
+    "string_type": ("no-text", ""),
     "int_type": ("no-number", ""), "float_type": ("no-number", ""), "float_parsing": ("no-number", ""),
     "bool_type": ("no-switch", ""), "mapping_type": ("no-table", ""), "dict_type": ("no-table", ""),
     "model_type": ("no-table", ""), "model_attributes_type": ("no-table", ""), "tuple_type": ("no-list", ""),

@@ -66,6 +66,7 @@ ENGLISH: Mapping[str, str] = {
     "too-many": "input should have at most {limit} of them",
     "too-short": "input should have at least {least} characters",
     "too-long": "input should have at most {limit} characters",
+    "no-json": "dates, times and nan are no JSON; a date is written as a text",
     "not-formed": "input should be of the form {form}",
     "unfit": "{said}",
     # what belongs together

@@ -64,7 +64,8 @@ class SelfTest(BaseModel):
 
 
 class RecipeShown(BaseModel):
-    """A recipe. `broken`: why the file is none; then the rest is not known.
+    """A recipe. `broken`: why the file is none; then the rest is not known. `browser`: it needs one, and its tests are
+    played by `radrelay recipes check` alone.
 
     `guesses`: so many of its lines about failures are guesses.
     """
@@ -75,6 +76,7 @@ class RecipeShown(BaseModel):
     broken: list[FaultShown]
     tests: list[SelfTest]
     guesses: int
+    browser: bool
     fares: Fares
 
 
@@ -99,13 +101,14 @@ def list_recipes(services: Services, principal: Administrator) -> Recipes:
     found = [
         RecipeShown(
             id=one.recipe.id, name=one.recipe.told.name, hosts=list(one.recipe.told.hosts), broken=[],
-            tests=SelfTest.all_of(one.tests), guesses=one.recipe.guesses, fares=fares(one.recipe.id),
+            tests=[] if one.recipe.told.browser else SelfTest.all_of(one.tests), guesses=one.recipe.guesses,
+            browser=one.recipe.told.browser, fares=fares(one.recipe.id),
         )
         for one in tested
     ]  # fmt: skip
     found += [
         RecipeShown(
-            id=one.id, name=one.id, hosts=[], broken=FaultShown.all_of(one.faults), tests=[], guesses=0,
+            id=one.id, name=one.id, hosts=[], broken=FaultShown.all_of(one.faults), tests=[], guesses=0, browser=False,
             fares=fares(one.id),
         )
         for one in broken

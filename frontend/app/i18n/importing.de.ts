@@ -252,7 +252,7 @@ export default {
   'imports.leaveOutName': '{name} weglassen',
   'imports.takeIn': 'Ablegen',
   'imports.takeInName': '{name} ablegen',
-  'imports.leaveAllOut': 'Alle {n} aus Ordnern von Betrachtern weglassen',
+  'imports.leaveAllOut': 'Alles aus Ordnern von Betrachtern weglassen ({n})',
   'imports.paper.why.perhaps-viewers': 'liegt im Ordner eines Betrachters: kommt zur Studie, wenn Sie es nicht weglassen',
   'imports.paper.why.left-out': 'weggelassen: bleibt beim Paket',
   'imports.paper.why.put-aside': 'in Quarantäne',

@@ -250,7 +250,7 @@ export default {
   'imports.leaveOutName': 'Leave {name} out',
   'imports.takeIn': 'File it',
   'imports.takeInName': 'File {name}',
-  'imports.leaveAllOut': 'Leave all {n} out that lie in a viewer’s folder',
+  'imports.leaveAllOut': 'Leave out whatever lies in a viewer’s folder ({n})',
   'imports.paper.why.perhaps-viewers': 'lies in a viewer’s folder: joins the study unless you leave it out',
   'imports.paper.why.left-out': 'left out: stays with the parcel',
   'imports.paper.why.put-aside': 'in quarantine',

@@ -102,7 +102,7 @@ def fitting(number: int) -> Row:
     ]  # fmt: skip
     told = [
         finding("passed", "complete", by="list", arrived=411, promised=411),
-        finding("look", "unreadable", files=2, names="IMG0031; IMG0032", reason="cut off"),
+        finding("look", "unreadable", files=2, names="IMG0031; IMG0032", why="malformed"),
     ]
     came = {"studies": 2, "study_date": "2026-03-01", "modalities": ["CT"], "description": "CT Thorax mit KM"}
     return case(number, "open", [who], findings=told, objects=411, came=came)

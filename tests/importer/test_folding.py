@@ -127,6 +127,14 @@ def test_names_go_together_as_far_as_they_do(one: str, other: str, degree: str, 
     assert degree != "same" or same_keys(one) & same_keys(other)
 
 
+def test_no_umlaut_is_spelt_at_the_end_of_a_word() -> None:
+    for one, other in (("Noe", "No"), ("Zoe", "Zo"), ("Mae", "Ma"), ("Sue", "Su"), ("Hue", "Hu"), ("Koe", "Ko")):
+        assert compare(f"{one}^Eva", f"{other}^Eva").degree == "compatible", one
+        assert compare(f"Lee^{one}", f"Lee^{other}").degree != "same", one
+    for one, other in (("Goethe", "Göthe"), ("Boes", "Bös"), ("Hü", "Hue"), ("Roehl", "Röhl")):
+        assert compare(f"{one}^Eva", f"{other}^Eva").degree == "same", one
+
+
 def test_whoever_is_called_like_a_title_is_nobody_else() -> None:
     """A component's last word is a name, and two who are of no family are not of one."""
     for one, other in combinations(TITLES, 2):

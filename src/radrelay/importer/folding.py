@@ -45,8 +45,9 @@ _ALSO_NAMES = frozenset(
 """Titles that are names elsewhere (Md Karim, Med Ali, Mag, Ing, Dent): they are titles in the prefix, or beside another
 one; elsewhere a word like any other, of which a person has to look whether it is left out."""
 _WORDS = re.compile(r"[\s,;.\-_/‐-―・·]+")
-_UMLAUT_SPELT = re.compile(r"(?:(?<=[bcdfghjklmnprstvwxyz])|^)([aou])e(?!l$)")
-"""ae, oe and ue that may stand for an umlaut: not in Bauer, Neuer, Quentin, nor at the end of Michael and Manuel."""
+_UMLAUT_SPELT = re.compile(r"(?:(?<=[bcdfghjklmnprstvwxyz])|^)([aou])e(?!l?$)")
+"""ae, oe and ue that may stand for an umlaut: not in Bauer, Neuer, Quentin, nor at the end of Michael and Manuel, nor
+of Noe, Mae and Sue: those are not No, Ma and Su."""
 
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 """Scripts in which whole names are one word."""

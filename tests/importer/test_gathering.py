@@ -14,15 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom import dcmread
-from pydicom.uid import UID
+from pydicom.uid import UID, RLELossless
 
 from radrelay.dicom import phantoms
 from radrelay.dicom.encapsulate import ENCAPSULATED_PDF
+from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import parse
 from radrelay.dicom.part10 import file_meta, parse_preamble
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.findings import of_parcel
-from radrelay.importer.gathering import Gathered, gather
+from radrelay.importer.gathering import Gathered, gather, read_object
 from radrelay.importer.promises import of_list
 from tests.dicom.objects import CT
 from tests.importer.objects import foreign
@@ -266,3 +267,18 @@ def test_a_real_disc_is_measured_by_its_directory(shared_data: Path) -> None:
     assert told(found, by_list=False) == {("passed", "complete"), ("passed", "viewer-files")}  # README
     without = gather(one for one in files if not one.path.endswith("IM00000J"))
     assert ("look", "files-missing") in told(without, by_list=False)
+
+
+@pytest.mark.parametrize("behind", [100, 70_000, 3 << 20])
+def test_what_a_vendor_puts_behind_compressed_pixel_data_cuts_nothing_off(behind: int) -> None:
+    one = dcmread(io.BytesIO(SLICES[0]))
+    one.compress(RLELossless)
+    block = one.private_block(0x7FE1, "GEMS_Ultrasound_MovieGroup_001", create=True)
+    block.add_new(0x60, "OB", b"q" * behind)
+    written = io.BytesIO()
+    one.save_as(written, enforce_file_format=True)
+    whole = written.getvalue()
+    assert read_object("a.dcm", len(whole), io.BytesIO(whole)).sop_uid == one.SOPInstanceUID
+    cut = whole[: whole.rindex(b"\xfe\xff\xdd\xe0") - 10]
+    with pytest.raises(Malformed):
+        read_object("a.dcm", len(cut), io.BytesIO(cut))

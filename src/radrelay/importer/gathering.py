@@ -45,7 +45,6 @@ MOST_WHOLE = 256 << 20
 _CHUNK = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
-_TAIL = 64 << 10
 NO_ARCHIVE = "no-archive"
 """What is called a ZIP, and is none."""
 _BROKEN = frozenset({"empty", "not-dicom", "other-archive"})
@@ -248,15 +247,20 @@ def _parsed(data: bytes, ts: str, total: int) -> Header:
 def _passing(
     path: str, header: Header, bulk: tuple[int, int, int], data: bytes, opened: Readable, total: int
 ) -> ArrivedObject:
-    """Let the rest of an object pass by its digests, and look at where it ends."""
+    """Let the rest of an object pass by its digests, and look whether its pixel data end.
+
+    Behind them more may follow, as much as a vendor likes: the end of fragments is looked for all the way.
+    """
     _, at, length = bulk
     whole, pixels = hashlib.sha256(data), hashlib.sha256(memoryview(data)[at:])
-    read, tail = len(data), data[-_TAIL:]
+    read, ended = len(data), _SEQUENCE_END in data[at:]
+    before = data[-len(_SEQUENCE_END) :]
     while chunk := opened.read(_CHUNK):
         whole.update(chunk)
         pixels.update(chunk)
-        read, tail = read + len(chunk), (tail + chunk)[-_TAIL:]
+        ended = ended or _SEQUENCE_END in chunk or _SEQUENCE_END in before + chunk[: len(_SEQUENCE_END)]
+        read, before = read + len(chunk), (before + chunk[-len(_SEQUENCE_END) :])[-len(_SEQUENCE_END) :]
     declared = 0 if length == _UNDEFINED else at + 8 + length
-    if read < total or declared > read or (length == _UNDEFINED and _SEQUENCE_END not in tail):
+    if read < total or declared > read or (length == _UNDEFINED and not ended):
         raise Malformed("The object is cut off within its pixel data.")
     return ArrivedObject.of(header, file=path, digest=whole.hexdigest(), pixels=pixels.hexdigest())

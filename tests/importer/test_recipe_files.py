@@ -405,3 +405,23 @@ def test_a_folder_with_a_recipe_for_a_browser_is_tested_all_the_same(tmp_path: P
     (other, needs), broken = TestedFolder(tmp_path).tested()
     assert ([one.passed for one in other.tests], broken) == ([True] * 3, ())
     assert {one.words.code for one in needs.tests if one.words} == {"test-browser"}
+
+
+LINK = '<a class="dl" href="/{}">Images</a>'
+WHOLE = Take.model_validate({"as": "z", "element": "a", "where": {"class": "dl"}, "attribute": "href", "all": True})
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["<!-->", "<!--->", "<!-- a --!>", "<![endif]-->", "<![x>", "</ >", "<script>if(a<!--b){}</script>", "<%= x %>"],
+)
+def test_markup_as_browsers_forgive_it_hides_no_link(between: str) -> None:
+    read = page(f"<html>{LINK.format(1)}{between}{LINK.format(2)}{LINK.format(3)}</html>")
+    assert read.taken(WHOLE) == ["/1", "/2", "/3"]
+
+
+@pytest.mark.parametrize("open_ended", ["<x y='1", "<script>x</script x>", "<!-- never", "<![never"])
+def test_what_does_not_end_leaves_out_nothing_in_silence(open_ended: str) -> None:
+    read = page(f"<html>{LINK.format(1)}{open_ended}{LINK.format(2).replace('>', '')}")
+    with pytest.raises(TooMuchToTake):
+        read.taken(WHOLE)

@@ -1,7 +1,7 @@
 """An answer as recipes look at it: its text, its elements, its JSON. Bounded, and read only as far as it is asked for.
 
-HTML is read by the standard library's parser, which is fed and never closed: what does not end is left unread, and no
-page costs more than its length.
+HTML is read by the standard library's parser, which is fed and never closed: what does not end is left unread, which
+counts as cut, and no page costs more than its length.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from radrelay.importer.recipes.words import Unreadable, Words, say
 
 MOST_ELEMENTS, MOST_INSIDE, MOST_VALUE, MOST_VALUES = 100_000, 500, 256 << 10, 20_000
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,5}|\*)\]")
+_COMMENT_END = re.compile(r"--!?>")
 _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _CHARSETS = frozenset({
     "utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "tis-620", "gbk", "gb2312",
@@ -58,7 +59,31 @@ class Element:
     open: bool = True
 
 
-class _Elements(HTMLParser):
+class _Lenient(HTMLParser):
+    """Reads comments and declarations as browsers do (HTML 13.2.5.41 to 13.2.5.52), and stumbles over none."""
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Return where a comment ends; `<!-->` is a whole one."""
+        for empty in ("<!-->", "<!--->"):
+            if self.rawdata.startswith(empty, i):
+                return i + len(empty)
+        ends = _COMMENT_END.search(self.rawdata, i + 4)
+        return ends.end() if ends else -1
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Return where a declaration ends: `<![` begins nothing but a comment that its first `>` ends."""
+        if not self.rawdata.startswith("<![", i):
+            return super().parse_html_declaration(i)
+        ends = self.rawdata.find(">", i)
+        return -1 if ends < 0 else ends + 1
+
+    @property
+    def is_unread(self) -> bool:
+        """Tell whether something begins in what was fed that does not end there."""
+        return "<" in self.rawdata
+
+
+class _Elements(_Lenient):
     """Collects elements in their order."""
 
     def __init__(self) -> None:
@@ -91,7 +116,7 @@ class _Elements(HTMLParser):
                 one.text += data[:MOST_INSIDE]
 
 
-class _Seen(HTMLParser):
+class _Seen(_Lenient):
     """Collects the text that somebody sees."""
 
     def __init__(self) -> None:
@@ -155,6 +180,7 @@ class Page:
     def _parsed(self) -> _Elements:
         parser = _Elements()
         parser.feed(self.raw)
+        parser.cut = parser.cut or parser.is_unread
         return parser
 
     @cached_property

@@ -379,7 +379,7 @@ def test_nobody_is_filed_under_the_id_of_somebody_else_here(house: ImportHouse) 
     born = anna["birth_date"].replace("-", "")
     told = {"chosen": "4790", "names": anna["name"], "born": born, "places": "archive"}
     assert (stop["code"], stop["facts"]) == ("id-of-another", told)
-    house.post(f"/{case_id}/confirmations", {"number": 0, "keys": [stop["key"]]})
+    house.post(f"/{case_id}/confirmations", {"number": 0, "keys": [stop["key"]]}, expect=409)
     refused = house.post(f"/{case_id}/people/0/file", {}, expect=409)
     assert (refused["code"], refused["finding"]) == ("import-stopped", "id-of-another")
     elsewhere = house.choose(case_id, {**WHO, "patient_id": "4790", "issuer": "ANOTHER"})

@@ -362,10 +362,12 @@ def test_accession_numbers_that_are_taken_here_are_told() -> None:
     arrived = one_person(came(accession="A1"))
     found = match(arrived, BORN, known(HERE))
     decided = (Decision(came(), "quarantine", "other-pixels"),)
-    told = of_person(0, arrived, BORN, Local(found, decided, {"A1": "7.7"}, (("1.1/1", "no letters"),)))
+    told = of_person(0, arrived, BORN, Local(found, decided, {"A1": {"7.7"}}, (("1.1/1", "no letters"),)))
     assert "accession-taken" in codes(told, "look")
     assert codes(told, "stop") == {"other-pixels", "not-writable"}
-    assert "accession-foreign" in codes(of_person(0, arrived, BORN, Local(found, (), {"A1": "1.1"})), "passed")
+    assert "accession-foreign" in codes(of_person(0, arrived, BORN, Local(found, (), {"A1": {"1.1"}})), "passed")
+    both = of_person(0, arrived, BORN, Local(found, (), {"A1": {"1.1", "7.7"}}))
+    assert "accession-taken" in codes(both, "look"), "whichever of them comes last"
 
 
 def test_a_finding_to_be_ticked_comes_once() -> None:

@@ -183,6 +183,8 @@ export interface ImportedPerson {
   findings: ImportFinding[];
   candidates: Candidate[];
   chosen: PatientChosen | null;
+  /** A colleague has chosen somebody whom the reader may not see. */
+  unseen: boolean;
   order: OrderChosen | null;
   papers: Paper[];
   destination_id: string | null;

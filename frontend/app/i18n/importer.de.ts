@@ -39,6 +39,8 @@ export default {
   'problem.import-unknown': 'Diesen Import gibt es nicht, oder er ist nicht für Sie bestimmt.',
   'problem.import-reported': 'Dieses Scheitern ist schon gemeldet.',
   'problem.import-report-unknown': 'Diese Meldung ist nicht mehr offen.',
+  'problem.patient-unseen': 'Es geht um jemanden hier, den Sie nicht sehen dürfen; überlassen Sie das jemandem, der es darf.',
+  'problem.import-finding-gone': 'Was Sie bestätigen wollten, wird so nicht mehr gefunden; bitte erneut ansehen.',
   'problem.import-chosen-otherwise': 'Inzwischen hat jemand eine andere Person oder einen anderen Auftrag gewählt; bitte erneut ansehen.',
   'problem.import-moved-on': 'Der Import ist inzwischen weiter; bitte erneut ansehen.',
   'problem.import-no-link':

@@ -31,6 +31,8 @@ export default {
   'problem.import-unknown': 'There is no such import, or it is not for you to see.',
   'problem.import-reported': 'This failure has been reported already.',
   'problem.import-report-unknown': 'This report is no longer open.',
+  'problem.patient-unseen': 'This is about somebody here whom you may not see; leave it to a colleague who may.',
+  'problem.import-finding-gone': 'What you wanted to confirm is not found like that any more; look at it again.',
   'problem.import-chosen-otherwise': 'Somebody has chosen another patient or order meanwhile; look at it again.',
   'problem.import-moved-on': 'The import has moved on meanwhile; look at it again.',
   'problem.import-no-link': 'This holds no link that leads to images. Copy the whole link from the paper or the message.',

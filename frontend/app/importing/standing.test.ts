@@ -11,7 +11,7 @@ const finding = (level: ImportFinding['level'], code: string, at: string | null 
 });
 const patient = { name: 'Müller^Anna', patient_id: '4711', issuer: 'KH', birth_date: '19781224', sex: 'F' };
 const person: ImportedPerson = {
-  number: 0, state: 'open', person: { ...patient, birth_date: '1978-12-24' }, studies: [], findings: [], candidates: [], chosen: null, order: null, unsent: '',
+  number: 0, state: 'open', person: { ...patient, birth_date: '1978-12-24' }, studies: [], findings: [], candidates: [], chosen: null, unseen: false, order: null, unsent: '',
   papers: [], destination_id: null, filed_at: null, filed_by: '', left: 0, stopped: false,
 };
 

@@ -84,7 +84,7 @@ export const openOf = (found: readonly ImportFinding[]): ImportFinding[] => look
 const HEAVY = new Set([
   'several-people', 'perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
   'several-fit', 'nobody-here', 'name-other', 'name-compatible', 'names-differ', 'name-unsaid', 'sex-compatible', 'birth-date-not-entered', 'birth-date-unsaid',
-  'told-differently-here', 'no-id-here', 'not-asked',
+  'told-differently-here', 'no-id-here', 'not-asked', 'order-of-several-studies', 'order-taken',
 ]);
 const LIGHT = new Set(['not-taken-over', 'papers-of-nobody', 'texts-guessed', 'accession-taken']);
 

@@ -21,7 +21,7 @@ from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, Impo
 from radrelay.importer.papers import PERHAPS_VIEWERS, place_of
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
-from radrelay.importer.surroundings import Candidates, Surroundings
+from radrelay.importer.surroundings import Candidates, Site, Surroundings
 from radrelay.importer.turns import Turn
 from radrelay.importer.written_down import (
     COUNT_FILES,
@@ -85,7 +85,7 @@ def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -
     people = []
     for arrived in found.people:
         turn.look()
-        people.append((arrived, here.candidates(case.organisation_id, arrived, case.birth_date)))
+        people.append((arrived, here.candidates(Site.of(case), arrived, case.birth_date)))
     return Checked(gathered, found, tuple(people))
 
 

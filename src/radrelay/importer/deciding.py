@@ -6,6 +6,7 @@ finding that nobody has confirmed, or that stops, stops it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from radrelay.errors import Trouble
 from radrelay.importer import cases, findings
 from radrelay.importer.cases import OPEN
 from radrelay.importer.duplicates import decide
-from radrelay.importer.findings import FLAWS, NOT_WRITABLE, Finding, Local
+from radrelay.importer.findings import FLAWS, NOT_WRITABLE, Finding, Local, LocalKey
 from radrelay.importer.holding import Holder, is_among, of_holders, person_of
 from radrelay.importer.import_errors import (
     ImportChosenOtherwise,
@@ -88,9 +89,10 @@ class Standing:
 
 
 def key_of(one: Finding) -> str:
-    """Return what a finding is confirmed by: of other facts it is another one."""
+    """Return what a finding is confirmed by: of other facts, or of another local patient, it is another one."""
     facts = json.dumps(dict(one.facts), sort_keys=True)
-    return f"{one.code} {one.study_uid} {facts}"
+    whose = f" {hashlib.sha256(json.dumps(one.about).encode()).hexdigest()[:16]}" if one.about else ""
+    return f"{one.code} {one.study_uid} {facts}{whose}"
 
 
 def standing_of(
@@ -119,10 +121,9 @@ def standing_of(
         found = tuple(replace(one, level="look") if one.code in ASIDE else one for one in found)
     if patient is not None:
         found = tuple(_answered(one, patient, matched) for one in found)
-        said = {key_of(one) for one in found}
         chosen = (*_chosen(case, arrived, person, patient, matched), *_held(case, arrived, person, patient, known))
-        chosen = (*chosen, *_ordered(person, patient, known))
-        found = (*found, *(one for one in chosen if key_of(one) not in said))
+        chosen = (*chosen, *_ordered(arrived, person, patient, known))
+        found = findings.each_once((*found, *chosen))
     return Standing(arrived, matched, found, frozenset(json.loads(person.confirmed)))
 
 
@@ -131,7 +132,11 @@ def _answered(one: Finding, patient: LocalPatient, matched: Matched) -> Finding:
     if one.code not in CHOICE or one.level != "stop":
         return one
     facts = {**one.facts, "chosen": patient.patient_id, "among": int(is_among(patient, matched.compared))}
-    return Finding("look", "chosen-by-hand", facts, one.person, one.study_uid)
+    return Finding("look", "chosen-by-hand", facts, one.person, one.study_uid, (_key(patient),))
+
+
+def _key(patient: LocalPatient) -> LocalKey:
+    return patient.issuer, patient.patient_id
 
 
 def _chosen(
@@ -146,12 +151,12 @@ def _chosen(
     name, born, sex = compared.rows[:3]
     if born.verdict == "other" or sex.verdict == "other":
         field = "birth-date" if born.verdict == "other" else "sex"
-        yield Finding("stop", "chosen-contradicts", {"field": field}, person.number)
+        yield Finding("stop", "chosen-contradicts", {"field": field}, person.number, about=(_key(patient),))
     elif name.verdict == "other":
-        yield Finding("look", "chosen-named-otherwise", {}, person.number)
+        yield Finding("look", "chosen-named-otherwise", {}, person.number, about=(_key(patient),))
     else:
         rows = (name,) if is_among(patient, matched.compared) else (name, born, sex)
-        yield from (replace(one, person=person.number) for one in findings.of_rows(rows))
+        yield from (replace(one, person=person.number) for one in findings.of_rows(rows, _key(patient)))
 
 
 def _held(
@@ -166,17 +171,29 @@ def _held(
     yield from (replace(one, person=person.number) for one in found)
     if silent:
         yield Finding(
-            "look", "id-not-asked", {"chosen": patient.patient_id, "places": ", ".join(silent)}, person.number
-        )
+            "look", "id-not-asked", {"chosen": patient.patient_id, "places": ", ".join(silent)}, person.number,
+            about=(_key(patient),),
+        )  # fmt: skip
 
 
-def _ordered(person: ImportPerson, patient: LocalPatient, known: Known) -> Iterator[Finding]:
-    """Yield that the order which was chosen is none of the patient's: of another, or not to be filed under any more."""
+def _ordered(
+    arrived: ArrivedPerson, person: ImportPerson, patient: LocalPatient, known: Known
+) -> Iterator[Finding]:  # fmt: skip
+    """Yield that the order which was chosen is none of the patient's: of another, or not to be filed under any more.
+
+    Its accession number is one study's: a person looks at it where several are to get it, or another here has it.
+    """
     order = order_of(person)
     if order is None or person.state not in UNFILED:
         return
+    facts, about = {"order": order.accession}, (_key(patient),)
     if order_among(order, known.orders(patient.patient_id, patient.issuer)) is None:
-        yield Finding("stop", "order-of-another", {"order": order.accession}, person.number)
+        yield Finding("stop", "order-of-another", facts, person.number, about=about)
+    uids = {one.study_uid for one in arrived.studies}
+    if len(uids) > 1:
+        yield Finding("look", "order-of-several-studies", {**facts, "studies": len(uids)}, person.number, about=about)
+    if others := set(known.numbered(order.accession)) - uids:
+        yield Finding("look", "order-taken", {**facts, "studies": len(others)}, person.number, about=about)
 
 
 def order_among(order: Order, orders: Iterable[Order]) -> Order | None:

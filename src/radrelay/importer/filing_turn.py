@@ -41,6 +41,7 @@ from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, Impo
 from radrelay.importer.papers import LEFT_OUT
 from radrelay.importer.raw_parcel import RawParcel
 from radrelay.importer.reconciling import Wanted
+from radrelay.importer.surroundings import Site
 from radrelay.importer.turns import Turn
 from radrelay.importer.written_down import arrived_of, chosen_of, order_of
 from radrelay.intake.envelope import Origin
@@ -108,7 +109,7 @@ class FilingTurn:
         objects = [one for one in everything if one.person_number == person.number]
         with self._parts.database.write() as session:
             lock_archive(session)  # who deletes from here on sees that this import may count on what is here
-        known = self._parts.surroundings.known(case.organisation_id, [arrived_of(one) for one in objects])
+        known = self._parts.surroundings.known(Site.of(case), [arrived_of(one) for one in objects])
         require_decided(case, person, everything, known)
         patient = chosen_of(person)
         if patient is None:

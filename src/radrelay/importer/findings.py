@@ -8,8 +8,8 @@ that person is filed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -25,6 +25,8 @@ from radrelay.importer.promises import Promise, plain_path
 
 Level = Literal["passed", "look", "stop"]
 Fact = str | int
+LocalKey = tuple[str, str]
+"""A local patient: issuer and ID."""
 LEVELS: tuple[Level, ...] = ("passed", "look", "stop")
 _OF_DUPLICATES: Mapping[Why, Level] = {
     "new": "passed", "same-content": "passed", "same-object": "passed", "twice-in-parcel": "passed",
@@ -42,13 +44,17 @@ FLAWS = frozenset({NOT_WRITABLE, NOT_READABLE})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding: about the parcel, or about the person with this number in it, or one study of theirs."""
+    """One finding: about the parcel, or about the person with this number in it, or one study of theirs.
+
+    `about` are the local patients of whom it tells: of others it is another finding, and not everybody may see them.
+    """
 
     level: Level
     code: str
     facts: Mapping[str, Fact] = field(default_factory=dict)
     person: int | None = None
     study_uid: str = ""
+    about: tuple[LocalKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Local:
 
     matched: Matched
     decisions: tuple[Decision, ...] = ()
-    accessions: Mapping[str, str] = field(default_factory=dict)
+    accessions: Mapping[str, Collection[str]] = field(default_factory=dict)
     unwritable: tuple[tuple[str, str], ...] = ()
 
 
@@ -106,10 +112,17 @@ def of_person(number: int, arrived: ArrivedPerson, entered: date | None, local: 
         )
     for study in arrived.studies:
         found += _study(study, local.accessions)
-    once = {(one.code, one.study_uid, repr(sorted(one.facts.items()))): one for one in reversed(found)}
-    return tuple(
-        Finding(one.level, one.code, one.facts, number, one.study_uid) for one in reversed(list(once.values()))
-    )  # fmt: skip
+    return each_once(replace(one, person=number) for one in found)
+
+
+def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings each once, with all the local patients of whom it tells."""
+    found: dict[tuple[str, str, str], Finding] = {}
+    for one in findings:
+        key = one.code, one.study_uid, repr(sorted(one.facts.items()))
+        before = found.setdefault(key, one)
+        found[key] = replace(before, about=tuple(sorted({*before.about, *one.about})))
+    return tuple(found.values())
 
 
 def of_nobody(papers: Sequence[str]) -> Finding:
@@ -293,27 +306,32 @@ def _born(arrived: ArrivedPerson, entered: date | None) -> Iterator[Finding]:
 def _matched(matched: Matched) -> Iterator[Finding]:
     possible = [one for one in matched.compared if one.fit != "not"]
     if matched.proposed is not None:
-        yield Finding("passed", "proposed", {"origins": ", ".join(matched.proposed.origins)})
+        yield Finding(
+            "passed", "proposed", {"origins": ", ".join(matched.proposed.origins)}, about=(matched.proposed.key,)
+        )
     elif not matched.compared:
         yield Finding("look", "nobody-here")
     elif not possible:
         yield Finding("stop", "nobody-fits", {"candidates": len(matched.compared)})
     elif len(possible) > 1:
-        yield Finding("look", "several-fit", {"candidates": len(possible)})
+        yield Finding(
+            "look", "several-fit", {"candidates": len(possible)}, about=tuple(sorted(one.key for one in possible))
+        )
     else:
         (one,) = possible
         if one.at_odds:
-            yield Finding("look", "told-differently-here")
+            yield Finding("look", "told-differently-here", about=(one.key,))
         if is_no_id(one.person.patient_id):
-            yield Finding("look", "no-id-here")
-        yield from of_rows(one.rows[:3])
+            yield Finding("look", "no-id-here", about=(one.key,))
+        yield from of_rows(one.rows[:3], one.key)
 
 
-def of_rows(rows: Iterable[Row]) -> Iterator[Finding]:
+def of_rows(rows: Iterable[Row], whose: LocalKey) -> Iterator[Finding]:
     """Yield what of a local patient does not say the same as the parcel."""
     for row in rows:
         if row.verdict not in ("same", "unsaid") or (row.verdict == "unsaid" and row.field != "sex"):
-            yield Finding("look", f"{row.field}-{row.verdict}", {"reason": row.reason} if row.reason else {})
+            facts = {"reason": row.reason} if row.reason else {}
+            yield Finding("look", f"{row.field}-{row.verdict}", facts, about=(whose,))
 
 
 def _here(decisions: Sequence[Decision]) -> Iterator[Finding]:
@@ -322,11 +340,11 @@ def _here(decisions: Sequence[Decision]) -> Iterator[Finding]:
         yield Finding(_OF_DUPLICATES[why], why, {"objects": number}, study_uid=study_uid)
 
 
-def _study(study: ArrivedStudy, accessions: Mapping[str, str]) -> Iterator[Finding]:
+def _study(study: ArrivedStudy, accessions: Mapping[str, Collection[str]]) -> Iterator[Finding]:
     uid = study.study_uid
     if study.mixed:
         yield Finding("stop", "study-mixed", study_uid=uid)
     if not study.accession:
         return
-    taken = accessions.get(study.accession, uid) != uid
+    taken = any(one != uid for one in accessions.get(study.accession, ()))
     yield Finding("look" if taken else "passed", "accession-taken" if taken else "accession-foreign", study_uid=uid)

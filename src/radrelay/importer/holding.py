@@ -15,7 +15,7 @@ from itertools import islice
 
 from radrelay.dicom.values import parse_date
 from radrelay.importer.arrived import Person
-from radrelay.importer.findings import Finding
+from radrelay.importer.findings import Finding, Level, LocalKey
 from radrelay.importer.folding import compare
 from radrelay.importer.matching import NO_ODDS, Candidate, Compared
 from radrelay.importer.parting import ArrivedPerson, contradict
@@ -28,44 +28,56 @@ MOST_TOLD = 5
 class Holder:
     """Who has a patient ID here, as one place tells of them; the house's own issuer is filled in before.
 
-    `into` is the ID that theirs was merged into; what is told of them is of it then.
+    `into` is the ID that theirs was merged into, `now` with its issuer; what is told of them is of it then.
     """
 
     told: Candidate
     into: str = ""
+    now: tuple[str, str] | None = None
+
+    @property
+    def about(self) -> tuple[LocalKey, ...]:
+        """Return of whom it tells, by issuer and ID: of both where one was merged into the other."""
+        theirs = self.told.person.issuer, self.told.person.patient_id
+        return (theirs,) if self.now is None else (theirs, self.now)
 
 
 def of_holders(
     patient: LocalPatient, arrived: ArrivedPerson, entered: date | None, holders: Iterable[Holder]
 ) -> Iterator[Finding]:
     """Yield who else has the ID of the patient who was chosen, and what it was merged into."""
-    found: dict[tuple[bool, Person], list[str]] = {}
-    alike: dict[Person, list[str]] = {}
-    merged: dict[str, None] = {}
+    found: dict[tuple[bool, Person], list[Holder]] = {}
+    alike: dict[Person, list[Holder]] = {}
+    merged: dict[str, list[Holder]] = {}
     for one in holders:
         person = one.told.person
         same = _is_same(person, patient)
         if same is False:
             continue
         if one.into and same:
-            merged.setdefault(one.into)
+            merged.setdefault(one.into, []).append(one)
         if _is_another(patient, arrived, entered, person):
             whose = Person(person.name, birth_date=person.birth_date)
-            found.setdefault((same is None, whose), []).append(one.told.origin)
+            found.setdefault((same is None, whose), []).append(one)
         elif _is_told_otherwise(patient, person):
-            alike.setdefault(Person(person.name, birth_date=person.birth_date), []).append(one.told.origin)
-    for unsure, whose in sorted(found, key=lambda one: one[0])[:MOST_TOLD]:  # what stops first
-        facts = _facts(patient, whose, found[unsure, whose])
-        yield Finding("look", "id-perhaps-of-another", facts) if unsure else Finding("stop", "id-of-another", facts)
-    for whose in islice(alike, MOST_TOLD):
-        yield Finding("look", "id-told-otherwise", _facts(patient, whose, alike[whose]))
-    for into in islice(merged, MOST_TOLD):
-        yield Finding("look", "id-merged", {"chosen": patient.patient_id, "into": into})
+            alike.setdefault(Person(person.name, birth_date=person.birth_date), []).append(one)
+    for (unsure, whose), some in sorted(found.items(), key=lambda one: one[0][0])[:MOST_TOLD]:  # what stops first
+        facts, about = _facts(patient, whose, some), _about(some)
+        code: tuple[Level, str] = ("look", "id-perhaps-of-another") if unsure else ("stop", "id-of-another")
+        yield Finding(*code, facts, about=about)
+    for whose, some in islice(alike.items(), MOST_TOLD):
+        yield Finding("look", "id-told-otherwise", _facts(patient, whose, some), about=_about(some))
+    for into, some in islice(merged.items(), MOST_TOLD):
+        yield Finding("look", "id-merged", {"chosen": patient.patient_id, "into": into}, about=_about(some))
 
 
-def _facts(patient: LocalPatient, whose: Person, places: Iterable[str]) -> dict[str, str | int]:
+def _about(holders: Iterable[Holder]) -> tuple[LocalKey, ...]:
+    return tuple(sorted({key for one in holders for key in one.about}))
+
+
+def _facts(patient: LocalPatient, whose: Person, holders: Iterable[Holder]) -> dict[str, str | int]:
     born = f"{whose.birth_date:%Y%m%d}" if whose.birth_date else ""
-    told = ", ".join(sorted(set(places)))
+    told = ", ".join(sorted({one.told.origin for one in holders}))
     return {"chosen": patient.patient_id, "names": whose.name, "born": born, "places": told}
 
 

@@ -32,6 +32,20 @@ class ImportChosenOtherwise(ImportTrouble, Conflict):
     http_status = 409
 
 
+class PatientUnseen(ImportTrouble, Conflict):
+    """This is about somebody here whom you may not see; a colleague who may decides on it."""
+
+    code = "patient-unseen"
+    http_status = 409
+
+
+class FindingGone(ImportTrouble, Conflict):
+    """What was to be confirmed is not found like that any more; look at it again."""
+
+    code = "import-finding-gone"
+    http_status = 409
+
+
 class ImportBeingFiled(ImportTrouble, Conflict):
     """The import is being filed; it can be given up once that has ended."""
 

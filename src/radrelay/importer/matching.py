@@ -69,6 +69,11 @@ class Compared:
         """Return where they are known."""
         return tuple(sorted({one.origin for one in self.told}))
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return issuer and ID."""
+        return self.person.issuer, self.person.patient_id
+
     def row(self, field: Field) -> Row:
         """Return one attribute's row."""
         return next(one for one in self.rows if one.field == field)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,18 @@ from radrelay.importer.models import ImportCase, ImportPerson
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.waiting import Scheduled
+
+
+class Site(NamedTuple):
+    """Where an import comes in: an organisation, and the source of it, which says who issues the house's own IDs."""
+
+    organisation_id: uuid.UUID
+    source_id: uuid.UUID
+
+    @classmethod
+    def of(cls, case: ImportCase) -> Site:
+        """Return where an import comes in."""
+        return cls(case.organisation_id, case.source_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +53,46 @@ def _nothing(patient_id: str, issuer: str) -> Sequence[Order]:
     return ()
 
 
+def _no_study(accession: str) -> Collection[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is here of some objects: versions by SOP Instance UID, whose studies they are, studies by accession.
 
     `holders` tells who has a patient ID here, of any issuer, and `orders` a patient's (ID and issuer): asked when it
-    is judged what somebody chose.
+    is judged what somebody chose. `numbered` tells which studies have an accession number here.
     """
 
     objects: Mapping[str, Sequence[KeptObject]] = field(default_factory=dict)
     patients: Mapping[str, Collection[PatientKey]] = field(default_factory=dict)
-    accessions: Mapping[str, str] = field(default_factory=dict)
+    accessions: Mapping[str, Collection[str]] = field(default_factory=dict)
     holders: Callable[[str], Sequence[Holder]] = _nobody
     orders: Callable[[str, str], Sequence[Order]] = _nothing
+    numbered: Callable[[str], Collection[str]] = _no_study
 
 
 class Surroundings(Protocol):
     """What the importer asks of the rest of the house."""
 
-    def candidates(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
         """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction."""
         ...
 
-    def near(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+    def near(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
         """Return who somebody in a parcel may be as far as this house knows by itself: no other system is asked."""
         ...
 
-    def issued(self, organisation_id: uuid.UUID, patient: LocalPatient) -> LocalPatient:
+    def issued(self, of: Site, patient: LocalPatient) -> LocalPatient:
         """Return a patient with who issued the ID, as it is known here: one that names nobody is the house's own."""
         ...
 
-    def elsewhere(self, organisation_id: uuid.UUID, patient_id: str) -> Candidates:
+    def elsewhere(self, of: Site, patient_id: str) -> Candidates:
         """Return whom archives elsewhere know by a patient ID; asks them, so outside of any transaction."""
         ...
 
-    def orders(self, organisation_id: uuid.UUID, patient_id: str, issuer: str) -> Sequence[Order]:
+    def orders(self, of: Site, patient_id: str, issuer: str) -> Sequence[Order]:
         """Return orders of a local patient that a study from elsewhere may be filed under, the newest first."""
         ...
 
@@ -83,7 +100,7 @@ class Surroundings(Protocol):
         """Return who is expected here on a day, in the order in which they come."""
         ...
 
-    def known(self, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]) -> Known:
+    def known(self, of: Site, objects: Sequence[ArrivedObject]) -> Known:
         """Return what is here already of objects in a parcel."""
         ...
 

@@ -41,6 +41,7 @@ class Step:
     accession: str
     location: str
     state: str
+    study_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class Scheduled:
 
     told: tuple[Person, ...]
     steps: tuple[Step, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return issuer and ID."""
+        return self.person.issuer, self.person.patient_id
 
     @property
     def person(self) -> Person:
@@ -94,8 +100,10 @@ def waiting_for(
 ) -> list[tuple[Waiting, ...]]:
     """Return what waits for each patient; of some sources' imports if given."""
     found: list[list[tuple[_Part, bool, bool]]] = [[] for _ in patients]
-    for case, person in _open_people(session, organisation_id, source_ids, patients):
-        for at, sure, known in _fitting(case, person, arrived_in(session, person), patients):
+    people = _open_people(session, organisation_id, source_ids, patients)
+    arrived = _all_arrived(session, [person for _, person in people])
+    for case, person in people:
+        for at, sure, known in _fitting(case, person, arrived[case.id, person.number], patients):
             found[at].append(((case.id, person.number), sure, known))
     parts = {part for some in found for part, _, _ in some}
     objects, here = _objects(session, parts), _here(session, organisation_id, parts)
@@ -209,15 +217,28 @@ def _open_people(
 
 def arrived_in(session: Session, person: ImportPerson) -> ArrivedPerson:
     """Return somebody in a parcel as all objects name them, without their studies."""
-    o = ImportObject
-    columns = (o.patient_name, o.patient_id_value, o.patient_issuer, o.patient_birth_date, o.patient_sex)
-    asked = sa.select(*columns).where(o.case_id == person.case_id, o.person_number == person.number)
-    people = tuple(Person(*row) for row in session.execute(asked.group_by(*columns)))
-    fullest = Person(
-        person.patient_name, person.patient_id_value, person.patient_issuer, person.patient_birth_date,
-        person.patient_sex,
-    )  # fmt: skip
-    return ArrivedPerson(fullest, people or (fullest,), ())
+    return _all_arrived(session, [person])[person.case_id, person.number]
+
+
+def _all_arrived(session: Session, people: Sequence[ImportPerson]) -> dict[_Part, ArrivedPerson]:
+    """Return people in parcels as all objects name them, asked for many at once."""
+    o, named = ImportObject, dict[_Part, list[Person]]()
+    columns = sa.select(
+        o.case_id, o.person_number,
+        o.patient_name, o.patient_id_value, o.patient_issuer, o.patient_birth_date, o.patient_sex,
+    ).distinct()  # fmt: skip
+    for start in range(0, len(people), CHUNK):
+        some = _within({(one.case_id, one.number) for one in people[start : start + CHUNK]})
+        for case_id, number, name, patient_id, issuer, born, sex in session.execute(columns.where(some)):
+            named.setdefault((case_id, number), []).append(Person(name, patient_id, issuer, born, sex))
+    found: dict[_Part, ArrivedPerson] = {}
+    for one in people:
+        fullest = Person(
+            one.patient_name, one.patient_id_value, one.patient_issuer, one.patient_birth_date, one.patient_sex
+        )
+        part = one.case_id, one.number
+        found[part] = ArrivedPerson(fullest, tuple(named.get(part, ())) or (fullest,), ())
+    return found
 
 
 def _fitting(

@@ -20,9 +20,9 @@ from radrelay.importer import cases
 from radrelay.importer.arrived import Person
 from radrelay.importer.folding import compare
 from radrelay.importer.matching import Candidate, Compared
+from radrelay.importer.surroundings import Site
 from radrelay.importer.waiting import arrived_in
 from radrelay.importer.written_down import candidates_of, candidates_text
-from radrelay.intake.sources import PORTAL
 from radrelay.web.reach import PartOnly, Reach
 from radrelay.web.services import WebServices
 
@@ -118,8 +118,9 @@ def _are_alike(one: Person, other: Person) -> bool:
 
 
 def studies_apart(
-    services: WebServices, session: Session, principal: Principal, people: Sequence[Sequence[Compared]]
-) -> dict[PatientKey, list[StudyHere]]:
+    services: WebServices, session: Session, principal: Principal, source_id: uuid.UUID,
+    people: Sequence[Sequence[Compared]],
+) -> dict[PatientKey, list[StudyHere]]:  # fmt: skip
     """Return the newest studies of local patients by whom several may be meant; only such as who asks may see whole."""
     wanted = dict.fromkeys(
         (one.person.issuer, one.person.patient_id)
@@ -132,7 +133,8 @@ def studies_apart(
     reach = Reach.of(services, session, principal, Right.SEE)
     if reach.scope.identity != "clear":  # whose a study is, is not for them
         return {}
-    own = _own_issuer(session, principal.organisation_id)
+    of_source = sa.select(Source.issuer_of_patient_id).where(Source.id == source_id)
+    own = session.scalar(of_source.where(Source.organisation_id == principal.organisation_id)) or ""
     return {key: _newest(reach, *key, own) for key in list(wanted)[:MOST_TOLD_APART]}
 
 
@@ -158,11 +160,6 @@ def _is_whole(reach: Reach, study_id: uuid.UUID) -> bool:
     return True
 
 
-def _own_issuer(session: Session, organisation_id: uuid.UUID) -> str:
-    mine = (Source.organisation_id == organisation_id, Source.kind == PORTAL, Source.issuer_of_patient_id != "")
-    return session.scalar(sa.select(Source.issuer_of_patient_id).where(*mine).order_by(Source.name).limit(1)) or ""
-
-
 def ask_anew(services: WebServices, organisation_id: uuid.UUID, case_id: uuid.UUID) -> None:
     """Have whoever came to be known here since an import was checked stand beside it, and leave who no longer is.
 
@@ -174,10 +171,10 @@ def ask_anew(services: WebServices, organisation_id: uuid.UUID, case_id: uuid.UU
         case = cases.get_case(session, organisation_id, case_id)
         people = [one for one in cases.people_of(session, case_id) if one.state == "open"]
         told = [(one.number, arrived_in(session, one), candidates_of(one)) for one in people[:MOST_ASKED_ANEW]]
-        entered, is_open = case.birth_date, case.state == cases.OPEN
+        of, entered, is_open = Site.of(case), case.birth_date, case.state == cases.OPEN
     found: dict[int, tuple[tuple[Candidate, ...], tuple[Candidate, ...]]] = {}
     for number, arrived, before in told if is_open else ():
-        near = services.importing.near(organisation_id, arrived, entered)
+        near = services.importing.near(of, arrived, entered)
         after = (*near.found, *(one for one in before if one.origin == "pacs"))
         if set(after) != set(before):
             found[number] = before, after

@@ -16,7 +16,7 @@ from radrelay.importer.acts import Act, What
 from radrelay.importer.announced import Announced
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
-from radrelay.importer.findings import NOTHING_CAME, Finding
+from radrelay.importer.findings import NOTHING_CAME, Finding, LocalKey
 from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
@@ -103,6 +103,8 @@ class ImportedPerson(BaseModel):
     findings: list[FindingShown]
     candidates: list[CandidateShown]
     chosen: PatientChosen | None
+    unseen: bool
+    """A colleague has chosen somebody whom who asks may not see."""
     order: OrderChosen | None
     papers: list[PaperShown]
     destination_id: uuid.UUID | None
@@ -123,7 +125,7 @@ class EndingShown(BaseModel):
 
 
 class FiledUnder(BaseModel):
-    """A local patient under whom somebody's studies are filed."""
+    """A local patient under whom somebody's studies are filed; empty where who asks may not see them."""
 
     name: str
     patient_id: str
@@ -253,8 +255,12 @@ def shown(
     people: Sequence[ImportPerson],
     files_end: datetime | None,
     consent: ImportConsent | None = None,
+    hidden: Collection[LocalKey] = (),
 ) -> dict[str, Any]:
-    """Return the members of an import as it is listed; `files_end`: when the first file that came is erased."""
+    """Return the members of an import as it is listed; `files_end`: when the first file that came is erased.
+
+    `hidden` are patients here whom who asks may not see: they are not named.
+    """
     told = {name: getattr(row, name) for name in _PLAIN}
     named = [
         PersonShown(
@@ -267,7 +273,7 @@ def shown(
     questions = [QuestionShown(**one) for one in json.loads(row.questions or "[]")]
     ending = ending_of(row, files_end)
     return told | {
-        "people": named, "filed_under": [FiledUnder(name=one.name, patient_id=one.patient_id) for one in filed],
+        "people": named, "filed_under": [_filed_under(one, hidden) for one in filed],
         "questions": questions, "error": Trouble.shown(cases.trouble_of(row)),
         "ending": None if ending is None else EndingShown(at=ending.at, what=ending.what),
         "waits_turn": cases.waits_turn(row),
@@ -275,6 +281,12 @@ def shown(
         "nothing_came": _nothing_came(row),
         "consent": None if consent is None else ConsentShown.model_validate(consent),
     }  # fmt: skip
+
+
+def _filed_under(one: LocalPatient, hidden: Collection[LocalKey]) -> FiledUnder:
+    if (one.issuer, one.patient_id) in hidden:
+        return FiledUnder(name="", patient_id="")
+    return FiledUnder(name=one.name, patient_id=one.patient_id)
 
 
 def _nothing_came(row: ImportCase) -> str:
@@ -287,16 +299,16 @@ def detail(
     row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
     papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
     consent: ImportConsent | None = None, announced: Announced | None = None,
-    apart: Mapping[PatientKey, list[StudyHere]] | None = None,
+    apart: Mapping[PatientKey, list[StudyHere]] | None = None, hidden: Collection[LocalKey] = (),
 ) -> ImportDetail:  # fmt: skip
     """Return an import with how it stands; `here` are the ids of the studies that the caller may see.
 
-    `apart` are studies that tell patients apart who may be meant.
+    `apart` are studies that tell patients apart who may be meant; `hidden` patients whom the caller may not see.
     """
-    persons = [_person(one, standing, objects, papers, here, apart or {}) for one, standing in people]
+    persons = [_person(one, standing, objects, papers, here, apart or {}, hidden) for one, standing in people]
     done = json.loads(row.confirmed)
     return ImportDetail(
-        **shown(row, [one for one, _ in people], files_end, consent),
+        **shown(row, [one for one, _ in people], files_end, consent, hidden),
         files_here=files_end is not None,
         announced=None if announced is None else AnnouncedShown.model_validate(announced),
         findings=[_finding(one, done) for one in findings_of(row)],
@@ -308,7 +320,10 @@ def detail(
 def _person(
     row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Sequence[ImportPaper],
     here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
+    hidden: Collection[LocalKey],
 ) -> ImportedPerson:  # fmt: skip
+    patient = chosen_of(row)
+    unseen = patient is not None and (patient.issuer, patient.patient_id) in hidden
     done = json.loads(row.confirmed)
     mine = [one for one in objects if one.person_number == row.number]
     return ImportedPerson(
@@ -318,8 +333,9 @@ def _person(
         studies=[_study(one, mine, standing, here) for one in standing.arrived.studies],
         findings=[_finding(one, done) for one in standing.findings],
         candidates=candidates_shown(standing.matched.compared, standing.matched.proposed, apart),
-        chosen=_chosen(chosen_of(row)),
-        order=_order(order_of(row)),
+        chosen=None if unseen else _chosen(patient),
+        unseen=unseen,
+        order=None if unseen else _order(order_of(row)),
         papers=[_paper(one) for one in papers if one.person_number == row.number],
         destination_id=row.destination_id,
         unsent=row.unsent,

@@ -40,7 +40,7 @@ from radrelay.importer.local_values import tidied_order, written
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.names_gone import nameless
 from radrelay.importer.reconciling import LocalPatient, Order, Wanted, reconcile
-from radrelay.importer.surroundings import Candidates, Known
+from radrelay.importer.surroundings import Candidates, Known, Site
 from radrelay.importer.written_down import arrived_of, chosen_of, held_elsewhere, order_of, people_of
 from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ArchiveRefused, SourceUnknown
@@ -57,6 +57,7 @@ from radrelay.web.import_shapes import (
     order_shown,
     shown,
 )
+from radrelay.web.import_sight import Sight, key_chosen, seen_by, told_of
 from radrelay.web.import_wishes import OrderSeen, Under
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
@@ -166,18 +167,25 @@ def raw_origin(session: Session, row: ImportCase, peer: str) -> Origin:
     return msgspec.structs.replace(origin, raw=True)
 
 
-def known_of(services: WebServices, session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID) -> Known:
+def known_of(services: WebServices, session: Session, case: ImportCase) -> Known:
     """Return what is here already of an import's objects."""
-    objects = [arrived_of(one) for one in objects_of(session, case_id)]
-    return services.importing.known(organisation_id, objects) if services.importing is not None else Known()
+    objects = [arrived_of(one) for one in objects_of(session, case.id)]
+    return services.importing.known(Site.of(case), objects) if services.importing is not None else Known()
 
 
-def listed(session: Session, rows: Sequence[ImportCase]) -> list[Import]:
-    """Return imports as they are listed."""
+def listed(
+    services: WebServices, session: Session, principal: Principal, rows: Sequence[ImportCase]
+) -> list[Import]:  # fmt: skip
+    """Return imports as they are listed; whoever of the patients here is kept from who asks is not named."""
     ends = files_ends(session, [one.parcel_id for one in rows])
     ids = [one.id for one in rows]
     given, people = consents_of(session, ids), cases.people_in(session, ids)
-    return [Import(**shown(one, people.get(one.id, []), ends.get(one.parcel_id), given.get(one.id))) for one in rows]
+    chosen = {key for some in people.values() for one in some if (key := key_chosen(one)) is not None}
+    hidden = Sight.of(services, session, principal, chosen).hidden
+    return [
+        Import(**shown(one, people.get(one.id, []), ends.get(one.parcel_id), given.get(one.id), hidden))
+        for one in rows
+    ]  # fmt: skip
 
 
 def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:
@@ -186,7 +194,7 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
         row = reached_case(services, session, principal, case_id)
         objects = objects_of(session, case_id)
         papers = list(session.scalars(_papers(case_id)))
-        known = known_of(services, session, principal.organisation_id, case_id)
+        known = known_of(services, session, row)
         if row.names_end_at is None:
             people = [(one, nameless(one.number, objects)) for one in cases.people_of(session, case_id)]
         else:
@@ -195,9 +203,11 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
         here = _seen(services, session, principal, {one.study_uid for one in objects})
         files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
         consent, announced = consent_of(session, case_id), sum_of(session, case_id)
+        sight = Sight.of(services, session, principal, {key for one in people for key in told_of(*one)})
+        people = [(one, seen_by(sight, one, standing)) for one, standing in people]
         undecided = [standing.matched.compared for one, standing in people if one.state == "open"]
-        apart = studies_apart(services, session, principal, undecided)
-        found = detail(row, people, objects, papers, here, files_end, consent, announced, apart)
+        apart = studies_apart(services, session, principal, row.source_id, undecided)
+        found = detail(row, people, objects, papers, here, files_end, consent, announced, apart, sight.hidden)
     found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
     return found
 
@@ -241,15 +251,16 @@ def require_destination(
 def orders_of(services: WebServices, principal: Principal, case_id: uuid.UUID, number: int) -> Orders:
     """Return the orders of whom somebody is here; none before that is chosen."""
     with services.database.read() as session:
-        reached_case(services, session, principal, case_id)
-        patient = chosen_of(_person(session, case_id, number))
+        of = Site.of(reached_case(services, session, principal, case_id))
+        require_seen(services, session, principal, case_id, number)
+        patient = chosen_of(person_in(session, case_id, number))
     if patient is None or services.importing is None:
         return Orders(orders=[])
-    found = services.importing.orders(principal.organisation_id, patient.patient_id, patient.issuer)
+    found = services.importing.orders(of, patient.patient_id, patient.issuer)
     return Orders(orders=[order_shown(one) for one in found])
 
 
-def patient_chosen(services: WebServices, principal: Principal, chosen: PatientChosen | None) -> LocalPatient | None:
+def patient_chosen(services: WebServices, of: Site, chosen: PatientChosen | None) -> LocalPatient | None:
     """Return the patient who is chosen, as objects can hold it, with who issued the ID as far as it is known here.
 
     Raises `PatientUnusable`, `ValueTooLong` and `ValueUnwritable`.
@@ -257,18 +268,18 @@ def patient_chosen(services: WebServices, principal: Principal, chosen: PatientC
     if chosen is None:
         return None
     patient = written(LocalPatient(**chosen.model_dump()))
-    return services.importing.issued(principal.organisation_id, patient) if services.importing is not None else patient
+    return services.importing.issued(of, patient) if services.importing is not None else patient
 
 
 def order_chosen(
-    services: WebServices, principal: Principal, patient: LocalPatient | None, chosen: OrderChosen | None
+    services: WebServices, of: Site, patient: LocalPatient | None, chosen: OrderChosen | None
 ) -> Order | None:
     """Return the order that is chosen, as it stands here; raises `OrderUnknown` where it is not the patient's."""
     if patient is None or chosen is None:
         return None
     found = None
     if services.importing is not None:
-        orders = services.importing.orders(principal.organisation_id, patient.patient_id, patient.issuer)
+        orders = services.importing.orders(of, patient.patient_id, patient.issuer)
         found = order_among(tidied_order(Order(**chosen.model_dump())), orders)
     if found is None:
         raise OrderUnknown
@@ -280,19 +291,29 @@ def known_elsewhere(
 ) -> Candidates:
     """Return whom archives elsewhere know by the ID that is chosen; what all of them told of it before counts."""
     with services.database.read() as session:
-        reached_case(services, session, principal, case_id)
-        person = _person(session, case_id, number)
+        of = Site.of(reached_case(services, session, principal, case_id))
+        person = person_in(session, case_id, number)
         before, told = chosen_of(person), Candidates(*held_elsewhere(person))
     if patient is None or services.importing is None:
         return Candidates()
     if before is not None and before.patient_id == patient.patient_id and not told.silent:
         return told
-    return services.importing.elsewhere(principal.organisation_id, patient.patient_id)
+    return services.importing.elsewhere(of, patient.patient_id)
+
+
+def require_seen(
+    services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID, number: int,
+    patient: LocalPatient | None = None,
+) -> None:  # fmt: skip
+    """Raise `PatientUnseen` where who was chosen, or is to be (`patient`), is kept from who asks."""
+    keys = [key_chosen(person_in(session, case_id, number))]
+    keys += [(patient.issuer, patient.patient_id)] if patient is not None else []
+    Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
 
 
 def chosen_in(session: Session, case_id: uuid.UUID, number: int) -> LocalPatient | None:
     """Return who somebody is here; none before that is chosen."""
-    return chosen_of(_person(session, case_id, number))
+    return chosen_of(person_in(session, case_id, number))
 
 
 def require_chosen(session: Session, case_id: uuid.UUID, number: int, seen: Under | None) -> None:
@@ -305,7 +326,7 @@ def require_chosen(session: Session, case_id: uuid.UUID, number: int, seen: Unde
 
 def require_order(session: Session, case_id: uuid.UUID, number: int, seen: OrderSeen | None) -> None:
     """Raise `ImportChosenOtherwise` where another order is chosen than who asks sees; the import is locked."""
-    order = order_of(_person(session, case_id, number))
+    order = order_of(person_in(session, case_id, number))
     key = (order.accession, order.procedure_id, order.step_id) if order is not None else None
     if key != ((seen.accession, seen.procedure_id, seen.step_id) if seen is not None else None):
         raise ImportChosenOtherwise
@@ -321,7 +342,8 @@ def differences_of(services: WebServices, principal: Principal, case_id: uuid.UU
     """Return what filing changes in somebody's objects; raises `ImportUndecided` before a patient is chosen."""
     with services.database.read() as session:
         case = reached_case(services, session, principal, case_id)
-        person = _person(session, case_id, number)
+        require_seen(services, session, principal, case_id, number)
+        person = person_in(session, case_id, number)
         objects = [one for one in objects_of(session, case_id) if one.person_number == number]
         patient, order = chosen_of(person), order_of(person)
         if patient is None:
@@ -364,7 +386,8 @@ def _spread(objects: Sequence[ImportObject]) -> list[ImportObject]:
     return list(islice(turns, LOOKED_AT))
 
 
-def _person(session: Session, case_id: uuid.UUID, number: int) -> ImportPerson:
+def person_in(session: Session, case_id: uuid.UUID, number: int) -> ImportPerson:
+    """Return somebody in an import; raises `ImportUnknown`."""
     person = session.scalar(
         sa.select(ImportPerson).where(ImportPerson.case_id == case_id, ImportPerson.number == number)
     )

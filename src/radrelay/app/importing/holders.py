@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from radrelay.app.importing.candidates import LAPSED
 from radrelay.archive.models import Study
 from radrelay.hl7.models import Hl7Patient, WorklistItem
-from radrelay.hl7.patients.keeping import survivor
+from radrelay.hl7.patients.keeping import survivors
 from radrelay.importer.arrived import Person
 from radrelay.importer.holding import Holder
 from radrelay.importer.matching import Candidate
@@ -27,7 +27,7 @@ def holders_of(session: Session, organisation_id: uuid.UUID, patient_id: str, ow
     for one in (*_archived(session, organisation_id, patient_id), *_told(session, organisation_id, patient_id)):
         person = one.told.person
         issued = Person(person.name, patient_id, person.issuer or own_issuer, person.birth_date, person.sex)
-        found.setdefault(Holder(Candidate(one.told.origin, issued), one.into))
+        found.setdefault(Holder(Candidate(one.told.origin, issued), one.into, one.now))
     return list(found)
 
 
@@ -48,8 +48,9 @@ def _archived(session: Session, organisation_id: uuid.UUID, patient_id: str) -> 
 def _told(session: Session, organisation_id: uuid.UUID, patient_id: str) -> Iterator[Holder]:
     h = Hl7Patient
     asked = sa.select(h).where(h.organisation_id == organisation_id, h.patient_id == patient_id)
-    for row in session.scalars(asked.order_by(h.issuer).limit(MOST_HOLDERS)).all():
-        now = survivor(session, row)
+    rows = session.scalars(asked.order_by(h.issuer).limit(MOST_HOLDERS)).all()
+    for row, now in zip(rows, survivors(session, rows), strict=True):
         into = f"{now.patient_id} ({now.issuer})" if now.issuer else now.patient_id
         person = Person(now.name, row.patient_id, row.issuer, now.birth_date, now.sex)
-        yield Holder(Candidate("hl7", person), into if now is not row else "")
+        merged = now is not row
+        yield Holder(Candidate("hl7", person), into if merged else "", (now.issuer, now.patient_id) if merged else None)

@@ -40,7 +40,7 @@ from radrelay.importer.matching import Candidate
 from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.reconciling import LocalPatient, Order
-from radrelay.importer.surroundings import Candidates, Known
+from radrelay.importer.surroundings import Candidates, Known, Site
 from radrelay.importer.waiting import Scheduled
 from radrelay.intake.sources import PORTAL
 from radrelay.retrieve.ports import Connector
@@ -69,78 +69,83 @@ class House:
         self._database, self._clock, self._versions = database, clock, Versions(reader)
         self._archives, self._retrieve, self._resting = archives, retrieve, Resting()
 
-    def candidates(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
         """Return who somebody in a parcel may be here."""
-        held = self.near(organisation_id, arrived, entered)
+        held = self.near(of, arrived, entered)
         with self._database.read() as session:
-            nodes = archives_of(session, organisation_id) if self._archives is not None else []
-            own = own_issuer(session, organisation_id)
+            nodes = archives_of(session, of.organisation_id) if self._archives is not None else []
+            own = own_issuer(session, *of)
         if self._archives is not None and self._retrieve is not None:
             asked = archived_candidates(self._archives, nodes, self._retrieve, arrived, entered, self._resting)
             held = together((held, asked))
         return replace(held, found=tuple(_issued(one, own) for one in held.found))
 
-    def near(self, organisation_id: uuid.UUID, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+    def near(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
         """Return who somebody in a parcel may be as far as archive, HL7 and worklist know here."""
         with self._database.read() as session:
-            held = held_candidates(session, organisation_id, arrived, entered)
-            own = own_issuer(session, organisation_id)
+            held = held_candidates(session, of.organisation_id, arrived, entered)
+            own = own_issuer(session, *of)
         return replace(held, found=tuple(_issued(one, own) for one in held.found))
 
-    def issued(self, organisation_id: uuid.UUID, patient: LocalPatient) -> LocalPatient:
+    def issued(self, of: Site, patient: LocalPatient) -> LocalPatient:
         """Return a patient with who issued the ID, as it is known here: one that names nobody is the house's own."""
         with self._database.read() as session:
-            own = own_issuer(session, organisation_id)
+            own = own_issuer(session, *of)
             issuer = patient.issuer or own
-            told = authority_of(session, organisation_id, patient.patient_id, issuer, own)
+            told = authority_of(session, of.organisation_id, patient.patient_id, issuer, own)
         return replace(patient, issuer=issuer, authority=told)
 
-    def elsewhere(self, organisation_id: uuid.UUID, patient_id: str) -> Candidates:
+    def elsewhere(self, of: Site, patient_id: str) -> Candidates:
         """Return whom archives elsewhere know by a patient ID."""
         if self._archives is None or self._retrieve is None:
             return Candidates()
         with self._database.read() as session:
-            nodes, own = archives_of(session, organisation_id), own_issuer(session, organisation_id)
+            nodes, own = archives_of(session, of.organisation_id), own_issuer(session, *of)
         found = archived_holders(self._archives, nodes, self._retrieve, patient_id)
         return replace(found, found=tuple(_issued(one, own) for one in found.found))
 
-    def orders(self, organisation_id: uuid.UUID, patient_id: str, issuer: str) -> Sequence[Order]:
+    def orders(self, of: Site, patient_id: str, issuer: str) -> Sequence[Order]:
         """Return orders of a local patient that a study from elsewhere may be filed under, the newest first."""
         with self._database.read() as session:
-            own = own_issuer(session, organisation_id)
-            found = import_orders(session, organisation_id, patient_id, issuer, own)
+            own = own_issuer(session, *of)
+            found = import_orders(session, of.organisation_id, patient_id, issuer, own)
             return tuple(tidied_order(one) for one in found.values())
 
     def scheduled(self, session: Session, organisation_id: uuid.UUID, day: date) -> Sequence[Scheduled]:
         """Return who is expected here on a day, in the order in which they come."""
-        return scheduled_on(session, organisation_id, day, own_issuer(session, organisation_id))
+        return scheduled_on(session, organisation_id, day, _one_issuer(session, organisation_id))
 
-    def known(self, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]) -> Known:
+    def known(self, of: Site, objects: Sequence[ArrivedObject]) -> Known:
         """Return what is here already of objects in a parcel."""
         with self._database.read() as session:
-            return self._known(session, organisation_id, objects)
+            return self._known(session, of, objects)
 
-    def _known(self, session: Session, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]) -> Known:
+    def _known(self, session: Session, of: Site, objects: Sequence[ArrivedObject]) -> Known:
         studies = sorted({one.study_uid for one in objects})
         accessions = sorted({one.accession for one in objects if one.accession})
         patients: dict[str, set[PatientKey]] = {}
-        mine, own = Study.organisation_id == organisation_id, own_issuer(session, organisation_id)
+        mine, own = Study.organisation_id == of.organisation_id, own_issuer(session, *of)
         for chunk in _chunks(studies):
             whose = sa.select(Study.study_uid, Study.patient_issuer, Study.patient_id_value)
             for one in session.execute(whose.where(mine, Study.study_uid.in_(chunk))):
                 patients.setdefault(one.study_uid, set()).add((one.patient_issuer or own, one.patient_id_value))
-        taken: dict[str, str] = {}
+        taken: dict[str, set[str]] = {}
         for chunk in _chunks(accessions):
             of_number = sa.select(Study.accession_number, Study.study_uid)
             for number in session.execute(of_number.where(mine, Study.accession_number.in_(chunk))):
-                taken[number.accession_number] = number.study_uid
-        kept = self._kept(session, organisation_id, objects)
-        holders, orders = partial(self._holders, organisation_id), partial(self.orders, organisation_id)
-        return Known(kept, patients, taken, holders, orders)
+                taken.setdefault(number.accession_number, set()).add(number.study_uid)
+        kept = self._kept(session, of.organisation_id, objects)
+        holders, orders = partial(self._holders, of), partial(self.orders, of)
+        return Known(kept, patients, taken, holders, orders, partial(self._numbered, of.organisation_id))
 
-    def _holders(self, organisation_id: uuid.UUID, patient_id: str) -> Sequence[Holder]:
+    def _holders(self, of: Site, patient_id: str) -> Sequence[Holder]:
         with self._database.read() as session:
-            return holders_of(session, organisation_id, patient_id, own_issuer(session, organisation_id))
+            return holders_of(session, of.organisation_id, patient_id, own_issuer(session, *of))
+
+    def _numbered(self, organisation_id: uuid.UUID, accession: str) -> Sequence[str]:
+        mine = (Study.organisation_id == organisation_id, Study.accession_number == accession)
+        with self._database.read() as session:
+            return session.scalars(sa.select(Study.study_uid).where(*mine).limit(CHUNK)).all()
 
     def _kept(
         self, session: Session, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]
@@ -214,10 +219,17 @@ def _has_gone(session: Session, case: ImportCase, person: ImportPerson, study_id
     return session.scalar(asked.limit(1)) is not None
 
 
-def own_issuer(session: Session, organisation_id: uuid.UUID) -> str:
-    """Return who issues the patient IDs of an organisation, as its source of portals says; nothing if it does not."""
+def own_issuer(session: Session, organisation_id: uuid.UUID, source_id: uuid.UUID) -> str:
+    """Return who issues the patient IDs of a house, as the source that an import comes by says; nothing if not."""
+    mine = (Source.organisation_id == organisation_id, Source.id == source_id)
+    return session.scalar(sa.select(Source.issuer_of_patient_id).where(*mine)) or ""
+
+
+def _one_issuer(session: Session, organisation_id: uuid.UUID) -> str:
+    """Return who issues the patient IDs of an organisation, where all its sources of portals that say it agree."""
     mine = (Source.organisation_id == organisation_id, Source.kind == PORTAL, Source.issuer_of_patient_id != "")
-    return session.scalar(sa.select(Source.issuer_of_patient_id).where(*mine).order_by(Source.name).limit(1)) or ""
+    told = session.scalars(sa.select(Source.issuer_of_patient_id).where(*mine).distinct().limit(2)).all()
+    return told[0] if len(told) == 1 else ""
 
 
 def _issued(one: Candidate, own: str) -> Candidate:

@@ -31,5 +31,6 @@ def scheduled_on(session: Session, organisation_id: uuid.UUID, day: date, own_is
         told, steps = found.setdefault(key, ({}, []))
         told.setdefault(person)
         procedure, place = row.procedure_text or row.protocol_text, row.location or row.station_name
-        steps.append(Step(row.scheduled_time, row.modality, procedure, row.accession_number, place, row.state))
+        told_of = row.scheduled_time, row.modality, procedure, row.accession_number, place, row.state
+        steps.append(Step(*told_of, row.study_uid))
     return [Scheduled(tuple(told), tuple(steps)) for told, steps in found.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -63,6 +63,34 @@ def survivor(session: Session, row: Hl7Patient) -> Hl7Patient:
         row = following
         seen.add(row.id)
     return row
+
+
+def survivors(session: Session, rows: Sequence[Hl7Patient]) -> list[Hl7Patient]:
+    """Return the patients that some have become, one organisation's, in their order; asked for all at once by merges.
+
+    As `survivor`: itself where it was not merged, and where a chain leads nowhere or round as far as it was gone.
+    """
+    found, seen = list(rows), [{row.id} for row in rows]
+    going = {at for at, row in enumerate(rows) if row.into_patient_id}
+    for _ in range(LONGEST_CHAIN):
+        if not going:
+            break
+        wanted = sorted({(found[at].into_issuer, found[at].into_patient_id) for at in going})
+        asked = sa.select(Hl7Patient).where(
+            Hl7Patient.organisation_id == rows[0].organisation_id,
+            sa.tuple_(Hl7Patient.issuer, Hl7Patient.patient_id).in_(wanted),
+        )
+        known = {(row.issuer, row.patient_id): row for row in session.scalars(asked)}
+        for at in sorted(going):
+            following = known.get((found[at].into_issuer, found[at].into_patient_id))
+            if following is None or following.id in seen[at]:
+                going.discard(at)
+                continue
+            found[at] = following
+            seen[at].add(following.id)
+            if not following.into_patient_id:
+                going.discard(at)
+    return found
 
 
 def keep_demographics(session: Session, saying: Saying, patient: Patient) -> Hl7Patient:

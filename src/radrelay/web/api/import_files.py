@@ -59,7 +59,7 @@ async def put_import_file(
         if row.state == cases.RECEIVING:
             cases.add_bytes(session, row, pieces.taken)
             announced.note_came(session, row, place, pieces.taken)
-            return importing.listed(session, [row])[0]
+            return importing.listed(services, session, principal, [row])[0]
     with services.database.write() as session:
         lock_archive(session)
         row = reached_case(services, session, principal, case_id, lock=True)
@@ -80,7 +80,7 @@ def announce_upload(
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id, states=(cases.RECEIVING,), lock=True)
         announced.announce(session, row, key, told.files, told.bytes)
-        return importing.listed(session, [row])[0]
+        return importing.listed(services, session, principal, [row])[0]
 
 
 @router.post("/{case_id}/done", status_code=202)
@@ -104,7 +104,7 @@ def close_import(
         detail = {"bytes": row.bytes_received, "lacking": len(json.loads(row.lacking)) or None}
         record = trail.event(request, principal, "import.brought", ("import", row.id), detail=detail)
         trail.write(session, record)
-        return importing.listed(session, [row])[0]
+        return importing.listed(services, session, principal, [row])[0]
 
 
 def _origin(services: WebServices, principal: Principal, case_id: uuid.UUID) -> Origin:

@@ -15,30 +15,24 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
-from radrelay.importer import acts, beginning, brought, cases, deciding, sending_on, taking_back
+from radrelay.importer import acts, beginning, brought, cases, deciding
 from radrelay.importer.beginning import Asked
 from radrelay.importer.endings import list_ending
-from radrelay.importer.holding import as_issued
-from radrelay.importer.import_errors import ImportElsewhere, NotSentOn
+from radrelay.importer.import_errors import ImportElsewhere
 from radrelay.importer.models import ImportCase
 from radrelay.importer.waiting import today_at
 from radrelay.settings.zones import zone_of
 from radrelay.web import import_candidates, importing, trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.import_shapes import Import, ImportDetail, Imports
+from radrelay.web.import_told import detail_told
 from radrelay.web.import_wishes import (
     AfterWithdrawal,
     Answers,
     BirthDate,
-    Choice,
-    Confirmation,
-    Filing,
-    PapersTaken,
-    SendingOn,
-    TakingBack,
     WantedImport,
 )
-from radrelay.web.importing import detail_of, reached_case, source_for
+from radrelay.web.importing import reached_case, source_for
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/imports", tags=["imports"])
@@ -75,7 +69,8 @@ def list_imports(
             until = services.clock.now() + timedelta(hours=within_h) if within_h is not None else None
             rows = list_ending(session, principal.organisation_id, ids, until=until, states=states, after=after)
         found = Imports(
-            may=importing.may_begin(session, principal, ids), imports=importing.listed(session, rows)
+            may=importing.may_begin(session, principal, ids),
+            imports=importing.listed(services, session, principal, rows),
         )  # fmt: skip
     if any(one.people for one in found.imports):
         day = today_at(services.clock.now(), zone_of(services.settings.work.zone))
@@ -99,7 +94,7 @@ def begin_import(request: Request, services: Services, principal: Authenticated,
         detail = {"source": source.id, "host": row.host or None, "link": row.fingerprint or None, "basis": row.basis}
         _write(session, request, principal, "import.request", row, detail)
         case_id = row.id
-    return _detail(services, principal, case_id)
+    return detail_told(request, services, principal, case_id)
 
 
 @router.get("/{case_id}")
@@ -108,7 +103,7 @@ def show_import(request: Request, services: Services, principal: Authenticated, 
     with services.database.read() as session:
         reached_case(services, session, principal, case_id)
     import_candidates.ask_anew(services, principal.organisation_id, case_id)
-    found = _detail(services, principal, case_id)
+    found = detail_told(request, services, principal, case_id)
     if found.persons:
         record = trail.event(request, principal, "import.view", ("import", case_id))
         trail.seen(services.database, principal, record, str(found.checked_at))
@@ -126,7 +121,7 @@ def answer_import(
             session, principal.organisation_id, case_id, services.link_seal, told.answers, services.clock.now()
         )
         _write(session, request, principal, "import.answer", row, {"host": row.host or None})
-        return importing.listed(session, [row])[0]
+        return importing.listed(services, session, principal, [row])[0]
 
 
 @router.put("/{case_id}/birth-date")
@@ -145,7 +140,7 @@ def correct_birth_date(
             deciding.require_unfiled(session, row)
             cases.move(session, row, cases.CHECKING, services.clock.now())
         _write(session, request, principal, "import.birth-date", row, {})
-    return _detail(services, principal, case_id)
+    return detail_told(request, services, principal, case_id)
 
 
 @router.post("/{case_id}/check", status_code=202)
@@ -157,7 +152,7 @@ def check_import(request: Request, services: Services, principal: Authenticated,
         cases.move(session, row, cases.CHECKING, services.clock.now())
         _note(services, row, principal, "check")
         _write(session, request, principal, "import.check", row, {})
-        return importing.listed(session, [row])[0]
+        return importing.listed(services, session, principal, [row])[0]
 
 
 @router.post("/{case_id}/by-hand", status_code=202)
@@ -173,7 +168,7 @@ def fetch_by_hand(request: Request, services: Services, principal: Authenticated
         else:
             row = beginning.by_hand(session, principal.organisation_id, case_id, now)
         _write(session, request, principal, "import.by-hand", row, {"host": row.host or None})
-        return importing.listed(session, [row])[0]
+        return importing.listed(services, session, principal, [row])[0]
 
 
 @router.get("/{case_id}/guide")
@@ -212,156 +207,7 @@ def retry_import(request: Request, services: Services, principal: Authenticated,
         reached_case(services, session, principal, case_id)
         row = beginning.retry(session, principal.organisation_id, case_id, services.clock.now())
         _write(session, request, principal, "import.retry", row, {})
-        return importing.listed(session, [row])[0]
-
-
-@router.put("/{case_id}/people/{number}/patient")
-def choose_patient(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, choice: Choice
-) -> ImportDetail:
-    """Say whose somebody's studies are here, and under which order they are filed."""
-    patient = importing.patient_chosen(services, principal, choice.patient)
-    order = importing.order_chosen(services, principal, patient, choice.order)
-    elsewhere = importing.known_elsewhere(services, principal, case_id, number, patient)
-    patient = as_issued(patient, elsewhere.found) if patient is not None else None
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if "instead_of" in choice.model_fields_set:
-            importing.require_chosen(session, case_id, number, choice.instead_of)
-        before = importing.chosen_in(session, case_id, number)
-        deciding.choose(
-            session, principal.organisation_id, case_id, number, patient, order, services.clock.now(), elsewhere
-        )
-        after = importing.chosen_in(session, case_id, number)
-        what: acts.What = "choose-none" if after is None else "order" if after == before else "choose"
-        _note(services, row, principal, what, number)
-        told = (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
-        detail = {"number": number, "accession": order.accession if order is not None else None}
-        record = trail.event(request, principal, "import.choose", ("import", row.id), detail=detail, patient=told)
-        trail.write(session, record)
-    return _detail(services, principal, case_id)
-
-
-@router.put("/{case_id}/people/{number}/papers")
-def take_papers(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, told: PapersTaken
-) -> ImportDetail:
-    """Have papers that may be a viewer's own filed with the images, or left out, before all of it is filed."""
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id)
-        taken = deciding.take_papers(
-            session, principal.organisation_id, case_id, number, {*told.files}, services.clock.now(), filed=told.filed
-        )
-        _write(
-            session, request, principal, "import.papers", row, {"number": number, "papers": taken, "kept": told.filed}
-        )
-    return _detail(services, principal, case_id)
-
-
-@router.post("/{case_id}/confirmations")
-def confirm_findings(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, told: Confirmation
-) -> ImportDetail:
-    """Put on record that findings were looked at, and by whom; or that this is taken back, before it is filed."""
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if told.under is not None and told.number is not None:
-            importing.require_chosen(session, case_id, told.number, told.under)
-        deciding.confirm(
-            session, principal.organisation_id, case_id, told.number, told.keys, principal.name, services.clock.now(),
-            seen=told.seen,
-        )  # fmt: skip
-        codes = ", ".join(sorted({key.partition(" ")[0] for key in told.keys}))[:400]
-        action = "import.confirm" if told.seen else "import.reopen"
-        _write(session, request, principal, action, row, {"number": told.number, "findings": codes})
-    return _detail(services, principal, case_id)
-
-
-@router.get("/{case_id}/people/{number}/orders")
-def list_orders(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int
-) -> importing.Orders:
-    """List the orders of the chosen patient that somebody's studies may be filed under, the newest first."""
-    found = importing.orders_of(services, principal, case_id, number)
-    if found.orders:
-        _seen(request, services, principal, case_id, number, "orders")
-    return found
-
-
-@router.get("/{case_id}/people/{number}/differences")
-def show_differences(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int
-) -> importing.Differences:
-    """Show what filing changes in somebody's objects: each attribute before and after."""
-    found = importing.differences_of(services, principal, case_id, number)
-    _seen(request, services, principal, case_id, number, "differences")
-    return found
-
-
-@router.post("/{case_id}/people/{number}/file", status_code=202)
-def file_import(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, filing: Filing
-) -> ImportDetail:
-    """File somebody's studies under the local patient, and send them on; findings that stop it stop it."""
-    with services.database.read() as session:
-        reached_case(services, session, principal, case_id)
-        known = importing.known_of(services, session, principal.organisation_id, case_id)
-    with services.database.write() as session:
-        asked = reached_case(services, session, principal, case_id, lock=True)
-        if "order" in filing.model_fields_set:
-            importing.require_order(session, case_id, number, filing.order)
-        importing.require_destination(services, session, principal, asked, number, filing.destination_id)
-        row = deciding.file(
-            session, principal.organisation_id, case_id, number, filing.destination_id, principal.name, known,
-            services.clock.now(), (filing.under.issuer, filing.under.patient_id) if filing.under else None,
-        )  # fmt: skip
-        _note(services, row, principal, "file", number)
-        _write(session, request, principal, "import.file", row, {
-            "number": number, "destination": filing.destination_id, "basis": row.basis,
-        })  # fmt: skip
-    return _detail(services, principal, case_id)
-
-
-@router.post("/{case_id}/people/{number}/send-on", status_code=202)
-def send_import_on(
-    services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, told: SendingOn
-) -> ImportDetail:
-    """Send on what was filed and did not go, for its destination had gone: to the same one, or to another.
-
-    Asked twice it goes once. On record as the sending on of each study, by who asks.
-    """
-    with services.database.write() as session:
-        lock_archive(session)
-        row = reached_case(services, session, principal, case_id, lock=True)
-        importing.require_destination(services, session, principal, row, number, told.destination_id)
-        if services.importing is None:
-            raise NotSentOn
-        sending_on.send_again(session, services.importing, row, number, told.destination_id, principal)
-        row.changed_at = services.clock.now()
-    return _detail(services, principal, case_id)
-
-
-@router.post("/{case_id}/people/{number}/take-back")
-def take_back_import(
-    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int,
-    told: TakingBack | None = None,
-) -> TakenBack:  # fmt: skip
-    """Take back what was filed of somebody: they are open again, as they came. What was sent on is not called back.
-
-    Once what came is erased, it is refused (`raw-file-gone`) unless it is to go `for_good`.
-    """
-    with services.database.write() as session:
-        lock_archive(session)
-        reached_case(services, session, principal, case_id)
-        row, gone = taking_back.take_back(
-            session, principal.organisation_id, case_id, number, services.clock.now(),
-            for_good=told is not None and told.for_good,
-        )  # fmt: skip
-        _note(services, row, principal, "take-back", number)
-        _write(session, request, principal, "import.take-back", row, {
-            "number": number, "objects": gone.objects, "stay": gone.stay or None,
-        })  # fmt: skip
-    return TakenBack(**_detail(services, principal, case_id).model_dump(), gone=gone.objects, stay=gone.stay)
+        return importing.listed(services, session, principal, [row])[0]
 
 
 @router.post("/{case_id}/after-withdrawal")
@@ -377,7 +223,9 @@ def decide_after_withdrawal(
         )
         detail = {"decision": consent.decision, "objects": gone.objects, "stay": gone.stay or None}
         _write(session, request, principal, "import.after-withdrawal", row, detail)
-    return TakenBack(**_detail(services, principal, case_id).model_dump(), gone=gone.objects, stay=gone.stay)
+    return TakenBack(
+        **detail_told(request, services, principal, case_id).model_dump(), gone=gone.objects, stay=gone.stay
+    )
 
 
 @router.delete("/{case_id}", status_code=204)
@@ -389,20 +237,6 @@ def withdraw_import(request: Request, services: Services, principal: Authenticat
         row = beginning.withdraw(session, principal.organisation_id, case_id, services.clock.now())
         _note(services, row, principal, "give-up")
         _write(session, request, principal, "import.withdraw", row, {})
-
-
-def _detail(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:
-    return detail_of(services, principal, case_id)
-
-
-def _seen(
-    request: Request, services: WebServices, principal: Principal, case_id: uuid.UUID, number: int, what: str
-) -> None:
-    """Put on record that somebody saw what is told of whom is chosen, once per login and patient."""
-    with services.database.read() as session:
-        patient = importing.whom_chosen(session, case_id, number)
-    record = trail.event(request, principal, "import.view", ("import", case_id), patient=patient)
-    trail.seen(services.database, principal, record, f"{what} {number} {patient}")
 
 
 def _note(

@@ -8,11 +8,13 @@ from datetime import date, time
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from radrelay import access
 from radrelay.importer.waiting import Scheduled, Waiting, today_at, waiting_for
 from radrelay.settings.zones import zone_of
 from radrelay.web import importing, trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.import_candidates import PersonShown
+from radrelay.web.import_sight import Sight
 
 router = APIRouter(prefix="/worklist", tags=["imports"])
 
@@ -61,7 +63,10 @@ class Today(BaseModel):
 
 @router.get("/today")
 def show_today(request: Request, services: Services, principal: Authenticated) -> Today:
-    """List today's patients, those for whom images are waiting first; that somebody saw it is on record."""
+    """List today's patients, those for whom images are waiting first; that somebody saw it is on record.
+
+    Whoever a restriction keeps from the caller is left out, as from other worklists.
+    """
     day = today_at(services.clock.now(), zone_of(services.settings.work.zone))
     with services.database.read() as session:
         ids = importing.source_ids(services, session, principal)
@@ -72,7 +77,13 @@ def show_today(request: Request, services: Services, principal: Authenticated) -
             else ()
         )
         waiting = waiting_for(session, principal.organisation_id, ids, scheduled)
-    patients = [_shown(one, waits) for one, waits in zip(scheduled, waiting, strict=True)]
+        sight = Sight.of(services, session, principal, [one.key for one in scheduled])
+        kept = access.kept_from(session, principal, now=services.clock.now())
+    patients = [
+        _shown(one, waits)
+        for one, waits in zip(scheduled, waiting, strict=True)  # what waits is judged with everybody
+        if not sight.hides(one.key) and not any(kept(step.study_uid, "") for step in one.steps)
+    ]
     if patients:
         trail.seen(services.database, principal, trail.event(request, principal, "worklist.view"), day.isoformat())
     return Today(day=day, may=may, patients=sorted(patients, key=lambda one: not one.waiting))

@@ -1,0 +1,91 @@
+"""Imports as one person is told of them, on record; and what that person may say of what was found."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from radrelay.access import Principal
+from radrelay.importer.deciding import Standing, key_of, objects_of, standing_of
+from radrelay.importer.findings import Finding
+from radrelay.importer.import_errors import FindingGone, PatientUnseen
+from radrelay.importer.models import ImportCase, ImportPerson
+from radrelay.importer.surroundings import Known
+from radrelay.importer.written_down import findings_of
+from radrelay.web import importing, trail
+from radrelay.web.import_shapes import ImportDetail, ImportedPerson
+from radrelay.web.import_sight import UNSEEN, Sight, seen_by, told_of, touched
+from radrelay.web.services import WebServices
+
+TELL_WHOSE = frozenset({"id-of-another", "id-perhaps-of-another", "id-told-otherwise"})
+"""Findings that name who has an ID here."""
+
+
+def detail_told(
+    request: Request, services: WebServices, principal: Principal, case_id: uuid.UUID
+) -> ImportDetail:  # fmt: skip
+    """Return an import with how it stands; that somebody was told of patients here is on record with each of them."""
+    found = importing.detail_of(services, principal, case_id)
+    for patient in dict.fromkeys(one for person in found.persons for one in _named(person)):
+        record = trail.event(request, principal, "import.view", ("import", case_id), patient=patient)
+        trail.seen(services.database, principal, record, f"named {patient}")
+    return found
+
+
+def _named(person: ImportedPerson) -> Iterator[tuple[str, str, str]]:
+    """Yield the patients here whom it names: issuer, ID, name."""
+    for one in person.candidates:
+        yield one.person.issuer, one.person.patient_id, one.person.name
+    if person.chosen is not None:
+        yield person.chosen.issuer, person.chosen.patient_id, person.chosen.name
+        for finding in person.findings:
+            if finding.code in TELL_WHOSE:
+                yield person.chosen.issuer, person.chosen.patient_id, str(finding.facts["names"])
+
+
+def looks_of(
+    services: WebServices, session: Session, principal: Principal, case: ImportCase, number: int | None
+) -> set[str]:
+    """Return the keys that a person may confirm, or take back: what is found now, to be looked at, and told to them."""
+    if number is None:
+        confirmed: dict[str, dict[str, str]] = json.loads(case.confirmed)
+        return _keys(findings_of(case)) | set(confirmed)
+    person = importing.person_in(session, case.id, number)
+    known = importing.known_of(services, session, case)
+    standing = _standing(services, session, principal, case, person, known)
+    return _keys(standing.findings)
+
+
+def _keys(findings: Iterable[Finding]) -> set[str]:
+    return {key_of(one) for one in findings if one.level == "look"}
+
+
+def require_found(keys: Iterable[str], looks: Collection[str]) -> None:
+    """Raise `FindingGone` for what is not to be looked at: nothing is confirmed before it is found."""
+    if any(one not in looks for one in keys):
+        raise FindingGone
+
+
+def require_decidable(
+    services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID, number: int, known: Known
+) -> None:
+    """Raise `PatientUnseen` where somebody may be meant, or has the ID, who is kept from who asks."""
+    case = importing.reached_case(services, session, principal, case_id)
+    person = importing.person_in(session, case_id, number)
+    if not Sight.of(services, session, principal, touched(person, known)).hidden:
+        return
+    standing = _standing(services, session, principal, case, person, known)
+    if any(one.code == UNSEEN for one in standing.findings):
+        raise PatientUnseen
+
+
+def _standing(
+    services: WebServices, session: Session, principal: Principal, case: ImportCase, person: ImportPerson, known: Known
+) -> Standing:
+    """Return how it stands with somebody, as it is told to who asks."""
+    standing = standing_of(case, person, objects_of(session, case.id), known)
+    return seen_by(Sight.of(services, session, principal, told_of(person, standing)), person, standing)

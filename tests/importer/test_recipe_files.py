@@ -413,14 +413,34 @@ WHOLE = Take.model_validate({"as": "z", "element": "a", "where": {"class": "dl"}
 
 @pytest.mark.parametrize(
     "between",
-    ["<!-->", "<!--->", "<!-- a --!>", "<![endif]-->", "<![x>", "</ >", "<script>if(a<!--b){}</script>", "<%= x %>"],
+    [
+        "<!-->",
+        "<!--->",
+        "<!-- a --!>",
+        "<![endif]-->",
+        "<![x>",
+        "</ >",
+        "<script>if(a<!--b){}</script>",
+        "<%= x %>",
+        "<script>x</script x>",
+        "<script>a</script/>",
+        "<STYLE>a</style\n>",
+        "<iframe></iframe >",
+        "<script>'</scripty>'</script>",
+    ],
 )
 def test_markup_as_browsers_forgive_it_hides_no_link(between: str) -> None:
     read = page(f"<html>{LINK.format(1)}{between}{LINK.format(2)}{LINK.format(3)}</html>")
     assert read.taken(WHOLE) == ["/1", "/2", "/3"]
 
 
-@pytest.mark.parametrize("open_ended", ["<x y='1", "<script>x</script x>", "<!-- never", "<![never"])
+def test_links_that_no_browser_shows_are_none() -> None:
+    hidden = "".join(f"<{name}>{LINK.format(9)}</{name}>" for name in ("script", "style", "iframe", "xmp", "noembed"))
+    ends = f"{LINK.format(1)}<script>a</script/>{LINK.format(2)}{hidden}{LINK.format(3)}<script>b</script>"
+    assert page(ends).taken(WHOLE) == ["/1", "/2", "/3"]
+
+
+@pytest.mark.parametrize("open_ended", ["<x y='1", "<script>x</script", "<!-- never", "<![never"])
 def test_what_does_not_end_leaves_out_nothing_in_silence(open_ended: str) -> None:
     read = page(f"<html>{LINK.format(1)}{open_ended}{LINK.format(2).replace('>', '')}")
     with pytest.raises(TooMuchToTake):

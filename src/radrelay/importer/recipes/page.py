@@ -59,8 +59,17 @@ class Element:
     open: bool = True
 
 
+def _end_tag(name: str) -> re.Pattern[str]:
+    return re.compile(rf"</{re.escape(name)}(?=[\t\n\r\f />])", re.IGNORECASE)
+
+
 class _Lenient(HTMLParser):
-    """Reads comments and declarations as browsers do (HTML 13.2.5.41 to 13.2.5.52), and stumbles over none."""
+    """Reads comments, declarations and texts without tags as browsers do (HTML 13.2.5), and stumbles over none.
+
+    What differs from one release of Python to the next is done here.
+    """
+
+    CDATA_CONTENT_ELEMENTS = ("script", "style", "xmp", "iframe", "noembed", "noframes")
 
     def parse_comment(self, i: int, report: bool = True) -> int:
         """Return where a comment ends; `<!-->` is a whole one."""
@@ -76,6 +85,27 @@ class _Lenient(HTMLParser):
             return super().parse_html_declaration(i)
         ends = self.rawdata.find(">", i)
         return -1 if ends < 0 else ends + 1
+
+    def set_cdata_mode(self, elem: str, **more: Any) -> None:
+        """Read no tags before an element's end tag."""
+        super().set_cdata_mode(elem, **more)
+        if elem.lower() != "plaintext":
+            self.interesting = _end_tag(elem)
+
+    def parse_endtag(self, i: int) -> int:
+        """Return where an end tag ends; that of a text without tags may hold more than the name (13.2.5.13)."""
+        if self.cdata_elem is None:
+            return super().parse_endtag(i)
+        begins = _end_tag(self.cdata_elem).match(self.rawdata, i)
+        if begins is None:
+            self.handle_data(self.rawdata[i : i + 2])
+            return i + 2
+        ends = self.rawdata.find(">", begins.end())
+        if ends < 0:
+            return -1
+        self.handle_endtag(self.cdata_elem)
+        self.clear_cdata_mode()
+        return ends + 1
 
     @property
     def is_unread(self) -> bool:

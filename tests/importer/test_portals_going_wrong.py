@@ -19,6 +19,7 @@ from radrelay.audit.models import AuditEvent
 from radrelay.dicom import phantoms
 from radrelay.dicom.phantom_patients import PATIENTS
 from radrelay.importer import cases, going_out, jobs, line, reporting, turns
+from radrelay.importer.connectors.dlx import DlxErrand
 from radrelay.importer.dlx.provider import Key
 from radrelay.importer.import_errors import ImportReported, ReportUnknown
 from radrelay.importer.models import (
@@ -339,3 +340,28 @@ def test_only_what_a_portal_did_counts_against_it(house: ImportHouse, monkeypatc
         until(lambda: house.portal.server.provider._downloads, "a download")
         house.delete(case_id)
     assert counted() == (before[0] + 1, "portal-given-up")
+
+
+def test_what_nobody_foresaw_sends_a_birth_date_no_second_time(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.portal.become(keys=(BIRTH,))
+    sent: list[object] = []
+    answer = DlxErrand.answer
+
+    def counted(errand: DlxErrand, answers: Any) -> None:
+        sent.append(errand)
+        answer(errand, answers)
+
+    def breaks(errand: DlxErrand) -> Any:
+        raise AssertionError("unknown status keyword 'x' in marked section")
+
+    monkeypatch.setattr(DlxErrand, "answer", counted)
+    monkeypatch.setattr(DlxErrand, "items", breaks)
+    case_id = house.begin(BORN)
+    found = house.turn(case_id)
+    assert (found["state"], found["error"]["code"], len(sent)) == ("failed", "import-fetch-unforeseen", 1)
+    monkeypatch.undo()
+    house.post(f"/{case_id}/retry", expect=202)
+    assert house.turn(case_id)["state"] == "open"
+    house.delete(case_id)

@@ -55,6 +55,8 @@ export default {
   'problem.import-value-too-long': 'Das sind mehr Zeichen, als Bilder aufnehmen (höchstens {most}): {field}.',
   'problem.import-patient-unusable': 'Eine Person braucht hier einen Namen und eine ID.',
   'problem.import-broken': 'Der Import brach mehrmals ab und wird nicht von selbst erneut versucht.',
+  'problem.import-fetch-unforeseen':
+    'Beim Abholen ging etwas schief, womit niemand gerechnet hat. Was eingegeben wurde, geht nicht von selbst noch einmal an das Portal: bitte erneut versuchen, und das Portal melden, wenn es wieder geschieht.',
   'problem.import-being-filed': 'Die Bilder werden gerade abgelegt. Ist das zu Ende, lässt sich der Import aufgeben oder das Abgelegte zurücknehmen.',
   'problem.import-held':
     'Inzwischen wurde eine Sicherung zurückgespielt; sehen Sie nach, ob dies schon abgelegt ist, bevor es weitergeht.',

@@ -46,6 +46,8 @@ export default {
   'problem.import-value-too-long': 'These are more characters than images hold (at most {most}): {field}.',
   'problem.import-patient-unusable': 'A patient needs a name and an ID here.',
   'problem.import-broken': 'The import broke off several times and is not tried again by itself.',
+  'problem.import-fetch-unforeseen':
+    'Something went wrong while it was fetched that nobody foresaw. What was entered is not sent to the portal again by itself: try again, and report the portal if it happens once more.',
   'problem.import-being-filed': 'The images are just being filed. Once that has ended, this import can be given up, or what was filed taken back.',
   'problem.import-held': 'A backup was restored meanwhile; look whether this has been filed before you have it go on.',
   'problem.import-all-empty': '{count|file holds|files hold} nothing and cannot be read: {names}. Bring other files, or give the import up.',

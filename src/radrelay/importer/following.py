@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+import structlog
+
+from radrelay.errors import RadrelayError
 from radrelay.importer.browser.keeping import Keeping
 from radrelay.importer.connectors.ports import Errand, Item, Lead, LiveErrand, Pending, Question, Stepping
 from radrelay.importer.contents import Content
 from radrelay.importer.downloading import Downloaded
 from radrelay.importer.errors import HostNotAllowed, ParcelTooLarge, PortalTrouble, PortalUnclear, TooManyRedirects
-from radrelay.importer.import_errors import NothingToFollow
+from radrelay.importer.import_errors import FetchUnforeseen, NothingToFollow
 from radrelay.importer.sealing import Entered
-from radrelay.importer.turns import Turn
+from radrelay.importer.turns import Turn, TurnBroken, TurnOver
 from radrelay.importer.watching import watched
 from radrelay.intake.envelope import Origin
 from radrelay.intake.files import clean_text
 from radrelay.intake.landing import Landing
 from radrelay.intake.object_writer import FileFacts, ObjectWriter
 
+log = structlog.get_logger(__name__)
 Follow = Callable[[uuid.UUID, str], Sequence[tuple[Lead, Callable[[], Errand]]]]
 """Returns what a link of an organisation may lead to, in the order in which it is tried, and what begins an errand."""
 
@@ -87,16 +93,34 @@ def fetch(follow: Follow, wanted: Wanted, landing: Landing, turn: Turn, keeping:
     kept = keeping.take(turn.case_id)
     if kept is not None:
         walk.connector, walk.host, walk.errand, walk.doing = kept.lead.connector, kept.lead.host, kept.errand, "answer"
-        return _live(kept.lead, kept.errand, (), wanted, landing, turn, keeping, walk)
-    lead, errand, questions = _speaking(follow, wanted, walk)
+        with _sent_once(walk):
+            return _live(kept.lead, kept.errand, (), wanted, landing, turn, keeping, walk)
+    with watched(turn.look):
+        lead, errand, questions = _speaking(follow, wanted, walk)
     answers = {one.id: told for one in questions if (told := _answer(one, wanted)) is not None}
     if len(answers) < len(questions):
         return Fetched(lead, questions=questions, asks=True)
     walk.doing = "answer"
-    errand.answer(answers)
-    if isinstance(errand, LiveErrand):
-        return _live(lead, errand, questions, wanted, landing, turn, keeping, walk)
-    return Fetched(lead, _brought(errand, wanted, landing, turn, walk), questions)
+    with _sent_once(walk) if answers else nullcontext():
+        with watched(turn.look):
+            errand.answer(answers)
+        if isinstance(errand, LiveErrand):
+            return _live(lead, errand, questions, wanted, landing, turn, keeping, walk)
+        return Fetched(lead, _brought(errand, wanted, landing, turn, walk), questions)
+
+
+@contextmanager
+def _sent_once(walk: Walk) -> Iterator[None]:
+    """Have nothing that nobody foresaw repeat what was sent to a portal; raises `FetchUnforeseen`."""
+    try:
+        yield
+    except (RadrelayError, TurnOver, TurnBroken):
+        raise
+    except Exception as error:  # whatever a page or a list of a portal makes a library raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        told = {"host": walk.host, "error": type(error).__name__, "at": f"{where.name}:{where.lineno}"}
+        log.error("a fetch broke off in a way that nobody foresaw", **told)  # what it says may hold what was sent
+        raise FetchUnforeseen from error
 
 
 def _live(
@@ -106,7 +130,8 @@ def _live(
     """Go on with an errand that lives on while a person is asked, and close it in any other case."""
     waits = False
     try:
-        pending = errand.carry_on(wanted.entered.answers, turn.look)
+        with watched(turn.look):
+            pending = errand.carry_on(wanted.entered.answers, turn.look)
         if pending is not None:
             keeping.keep(turn.case_id, lead, errand, pending.within_s)
             waits = True

@@ -143,6 +143,13 @@ class ImportBroken(ImportTrouble):
     http_status = 500
 
 
+class FetchUnforeseen(ImportTrouble):
+    """Something went wrong while it was fetched that nobody foresaw: what was entered is not sent again by itself."""
+
+    code = "import-fetch-unforeseen"
+    http_status = 500
+
+
 class ImportReported(ImportTrouble, Conflict):
     """The failure of this import has been reported already."""
 

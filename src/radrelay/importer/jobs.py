@@ -34,6 +34,7 @@ from radrelay.importer.filing_turn import FilingTurn
 from radrelay.importer.following import Fetched, Follow, Walk, Wanted, fetch, listed_text, questions_text
 from radrelay.importer.health import forget_fetches, note_fetch
 from radrelay.importer.import_errors import (
+    FetchUnforeseen,
     ImportBroken,
     ImportStopped,
     ImportUnconfirmed,
@@ -256,7 +257,7 @@ class ImportWork:
             if isinstance(error, ImportStopped | ImportUnconfirmed | ImportUndecided):
                 reopen(session, row, Trouble.of(error), self._parts.clock.now())
                 return
-            if isinstance(error, AnswerWrong | AnswerUnusable):
+            if isinstance(error, AnswerWrong | AnswerUnusable | FetchUnforeseen):
                 self._forget_answers(row)
             cases.fail(session, row, Trouble.of(error), self._parts.clock.now())
 

@@ -22,6 +22,7 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import parse
 from radrelay.dicom.part10 import file_meta, parse_preamble
 from radrelay.importer.arrived import ArrivedObject
+from radrelay.importer.contents import content_of
 from radrelay.importer.findings import of_parcel
 from radrelay.importer.gathering import Gathered, gather, read_object
 from radrelay.importer.promises import of_list
@@ -282,3 +283,16 @@ def test_what_a_vendor_puts_behind_compressed_pixel_data_cuts_nothing_off(behind
     cut = whole[: whole.rindex(b"\xfe\xff\xdd\xe0") - 10]
     with pytest.raises(Malformed):
         read_object("a.dcm", len(cut), io.BytesIO(cut))
+
+
+def test_a_destroyed_file_is_named_and_is_nobody() -> None:
+    destroyed = bytes(128) + b"DICM" + b"\x08\x00"
+    found = gather([File("kaputt.dcm", destroyed), File("a.dcm", SLICES[0])])
+    assert [name for name, _ in found.unreadable] == ["kaputt.dcm"]
+    assert [one.file for one in found.objects] == ["a.dcm"]
+
+
+@pytest.mark.parametrize("order", [b"II*\0", b"MM\0*"])
+def test_an_object_that_is_a_tiff_as_well_is_an_object(order: bytes) -> None:
+    assert content_of(order + SLICES[0][4:]) == "dicom"
+    assert content_of(order + bytes(200)) == "tiff"

@@ -196,6 +196,7 @@ const de: Rest = {
   'list.empty': 'Noch keine Studien',
   'list.emptyText':
     'Senden Sie welche von einem DICOM-Gerät, oder ziehen Sie einen Ordner, eine CD oder ein ZIP irgendwo auf diese Seite.',
+  'list.emptyTextTouch': 'Senden Sie welche von einem DICOM-Gerät, oder wählen Sie unter Import Dateien aus.',
 
   'column.patient': 'Patient',
   'column.study': 'Studie',

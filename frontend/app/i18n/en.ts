@@ -195,6 +195,7 @@ const en = {
   'list.officerGo': 'Go to Privacy',
   'list.empty': 'No studies yet',
   'list.emptyText': 'Send some from a DICOM device, or drop a folder, a CD or a ZIP anywhere on this page.',
+  'list.emptyTextTouch': 'Send some from a DICOM device, or choose files under Import.',
 
   'column.patient': 'Patient',
   'column.study': 'Study',

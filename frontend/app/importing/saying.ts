@@ -65,7 +65,7 @@ function values({ facts }: ImportFinding): Record<string, string | number> {
 
 /** A finding as a sentence; before it the study that it is about, where there are several. */
 export function findingText(one: ImportFinding, studies: readonly ImportedStudy[]): string {
-  const study = studies.length > 1 ? studies.find(({ study_uid: uid }) => uid === one.study_uid) : undefined;
+  const study = studies.length > 1 && one.study_uid ? studies.find(({ study_uid: uid }) => uid === one.study_uid) : undefined;
   const said = tCode('imports.finding', one.code, one.code, values(one));
   return study ? `${studyText(study)}: ${said}` : said;
 }

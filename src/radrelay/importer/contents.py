@@ -20,10 +20,13 @@ _PAGE = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title",
 
 def content_of(head: bytes) -> Content:
     """Return what a file is that begins with `head` (some KiB of it)."""
+    is_object = head[128:132] == b"DICM"
     for start, kind in _STARTS:
-        if head.startswith(start):
+        if head.startswith(start) and not (
+            is_object and kind == "tiff"
+        ):  # an object may be a TIFF as well (PS3.10 7.1)
             return kind
-    if head[128:132] == b"DICM":
+    if is_object:
         return "dicom"
     if is_pdf(head) and not looks_like_dicom(head):
         return "pdf"

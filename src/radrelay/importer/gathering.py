@@ -167,6 +167,13 @@ def _read_document(found: Gathered, file: ParcelFile, prefix: bytes, opened: Rea
         found.endless.append(file.path)
 
 
+def _require_something(one: ArrivedObject) -> None:
+    """Raise `Malformed` for what says neither what it is nor of whom: nobody can do anything with it."""
+    who = one.person
+    if not any((one.sop_uid, one.sop_class, one.study_uid, who.name, who.patient_id, who.birth_date, one.pixels)):
+        raise Malformed("The object says neither what it is nor whose.")
+
+
 def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
     prefix = opened.read(PREFIX_BYTES)
     folder = file.path.replace("\\", "/").rpartition("/")[0]
@@ -180,6 +187,7 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         found.promises += promises.of_directory(directory, folder)
     elif kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
         read_one, header = _read(file.path, file.size, opened, prefix)
+        _require_something(read_one)
         found.objects.append(read_one)
         _look_closely(found, file.path, header)
         if read_one.sop_class == ENCAPSULATED_PDF and not read_one.pixels and file.size <= MOST_WHOLE:

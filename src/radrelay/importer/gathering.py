@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
+from radrelay.dicom.dialects import dialect
 from radrelay.dicom.disc_directory import MAX_BYTES as MAX_DIRECTORY_BYTES
 from radrelay.dicom.disc_directory import read_directory
 from radrelay.dicom.encapsulate import ENCAPSULATED_PDF, document_in
+from radrelay.dicom.ending import Ending
 from radrelay.dicom.errors import Malformed, Unidentified
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.part10 import parse_preamble
@@ -44,7 +46,6 @@ MOST_WHOLE = 256 << 20
 """Larger ones without pixel data, or deflated, are not looked at. What has pixel data encapsulates no document."""
 _CHUNK = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
-_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 NO_ARCHIVE = "no-archive"
 """What is called a ZIP, and is none."""
 _BROKEN = frozenset({"empty", "not-dicom", "other-archive"})
@@ -255,20 +256,21 @@ def _parsed(data: bytes, ts: str, total: int) -> Header:
 def _passing(
     path: str, header: Header, bulk: tuple[int, int, int], data: bytes, opened: Readable, total: int
 ) -> ArrivedObject:
-    """Let the rest of an object pass by its digests, and look whether its pixel data end.
+    """Let the rest of an object pass by its digests, and look whether all is there that it begins.
 
-    Behind them more may follow, as much as a vendor likes: the end of fragments is looked for all the way.
+    Behind the pixel data more may follow, as much as a vendor likes.
     """
     _, at, length = bulk
     whole, pixels = hashlib.sha256(data), hashlib.sha256(memoryview(data)[at:])
-    read, ended = len(data), _SEQUENCE_END in data[at:]
-    before = data[-len(_SEQUENCE_END) :]
+    ending = Ending(dialect(explicit=header.explicit, little=header.little_endian))
+    ending.feed(data[at:])
+    read = len(data)
     while chunk := opened.read(_CHUNK):
         whole.update(chunk)
         pixels.update(chunk)
-        ended = ended or _SEQUENCE_END in chunk or _SEQUENCE_END in before + chunk[: len(_SEQUENCE_END)]
-        read, before = read + len(chunk), (before + chunk[-len(_SEQUENCE_END) :])[-len(_SEQUENCE_END) :]
+        ending.feed(chunk)
+        read += len(chunk)
     declared = 0 if length == _UNDEFINED else at + 8 + length
-    if read < total or declared > read or (length == _UNDEFINED and not ended):
-        raise Malformed("The object is cut off within its pixel data.")
+    if read < total or declared > read or not ending.is_whole:
+        raise Malformed("The object is cut off within its pixel data, or behind them.")
     return ArrivedObject.of(header, file=path, digest=whole.hexdigest(), pixels=pixels.hexdigest())

@@ -69,7 +69,8 @@ class _Lenient(HTMLParser):
     What differs from one release of Python to the next is done here.
     """
 
-    CDATA_CONTENT_ELEMENTS = ("script", "style", "xmp", "iframe", "noembed", "noframes")
+    # what HTMLParser looks up, final in its stubs alone
+    CDATA_CONTENT_ELEMENTS = ("script", "style", "xmp", "iframe", "noembed", "noframes")  # type: ignore[misc]
 
     def parse_comment(self, i: int, report: bool = True) -> int:
         """Return where a comment ends; `<!-->` is a whole one."""

@@ -374,3 +374,14 @@ def test_a_finding_to_be_ticked_comes_once() -> None:
     arrived = one_person(came(replace(ANNA, birth_date=None)))
     told = of_person(0, arrived, BORN, Local(match(arrived, BORN, known(HERE))))
     assert [one.code for one in told if one.level == "look"].count("birth-date-unsaid") == 1
+
+
+def test_a_path_that_was_promised_may_begin_in_any_folder_of_the_parcel_and_ends_where_it_ends() -> None:
+    promised = Promise("xdm", paths=frozenset({"doc/a.pdf", "doc/b.pdf"}))
+
+    def found(*papers: str) -> set[str]:
+        return {one.code for one in of_parcel(Parcel(part([came()]), papers=papers, promises=(promised,)))}
+
+    assert found("CD/DOC/A.PDF", "x/y/doc/b.pdf;1") == {"complete"}
+    assert found("CD/DOC/A.PDF", "mydoc/b.pdf") == {"files-missing"}
+    assert found("CD/DOC/A.PDF", "doc/b.pdf/c") == {"files-missing"}

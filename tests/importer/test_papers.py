@@ -9,12 +9,16 @@ from datetime import date
 
 import pydicom
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from radrelay.dicom.encapsulate import NotADocument, StudyContext
 from radrelay.importer.arrived import ArrivedObject, Person
-from radrelay.importer.papers import Place, kind_of, paper_files, place_of
+from radrelay.importer.paper_places import PaperPlaces, Place
+from radrelay.importer.papers import kind_of, paper_files
 from radrelay.importer.parting import part
+from radrelay.importer.promises import plain_path
 from radrelay.importer.xdm import XdmDocument
 from tests.importer.test_matching import ANNA, BERND
 
@@ -76,7 +80,7 @@ def came(person: Person, study: str, file: str) -> ArrivedObject:
 def placed(
     path: str, *objects: ArrivedObject, documents: Iterator[XdmDocument] | tuple[XdmDocument, ...] = ()
 ) -> Place:
-    return place_of(path, part(objects), [("IHE_XDM/S1", one) for one in documents])
+    return PaperPlaces(part(objects), [("IHE_XDM/S1", one) for one in documents]).of(path)
 
 
 def test_a_paper_goes_where_it_lies_and_to_nobody_where_that_is_open() -> None:
@@ -100,3 +104,42 @@ def test_whom_the_metadata_name_counts() -> None:
         0, "1.1"
     )
     assert placed("other.pdf", anna, documents=(document,)) == Place(0, "1.1")
+
+
+def as_defined(path: str, files: list[tuple[int, str]]) -> int | None:
+    """Return the only key among the files of the nearest folder that has any, the slow way."""
+    folder = plain_path(path)
+    while folder:
+        folder = folder.rpartition("/")[0]
+        keys = {key for key, file in files if not folder or plain_path(file).startswith(f"{folder}/")}
+        if keys:
+            return keys.pop() if len(keys) == 1 else None
+    return None
+
+
+FOLDERS = st.lists(st.sampled_from(["a", "A", "a.", "a0", "a b", "ä", "..", "b;1", "c-"]), max_size=4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), FOLDERS), min_size=1, max_size=12), FOLDERS)
+def test_the_nearest_folder_is_found_among_thousands_as_it_would_be_by_looking_at_each(
+    placed_files: list[tuple[int, list[str]]], folders: list[str]
+) -> None:
+    people = (ANNA, BERND, replace(BERND, name="Chu^Li", patient_id="7"))
+    files = [(key, "/".join([*some, f"x{at}"])) for at, (key, some) in enumerate(placed_files)]
+    path = "/".join([*folders, "report.pdf"])
+    arrived = part([came(people[key], f"1.{key + 1}", file) for key, file in files])
+    found = PaperPlaces(arrived).of(path)
+    if len(arrived) == 1:
+        assert found.person == 0
+        return
+    numbers = {one.person: at for at, one in enumerate(arrived)}
+    expected = as_defined(path, [(numbers[people[key]], file) for key, file in files])
+    assert found.person == expected
+
+
+def test_metadata_that_name_thousands_of_people_keep_nobody_waiting_and_guess_nothing() -> None:
+    many = [replace(ANNA, name=f"Meier{number}^Anna", patient_id=str(number)) for number in range(3000)]
+    documents = [("IHE_XDM/S1", XdmDocument("DOC.PDF", person=one)) for one in many]
+    places = PaperPlaces(part([came(ANNA, "1.1", "A/x"), came(BERND, "2.3", "B/x")]), documents)
+    assert places.of("CD/IHE_XDM/S1/doc.pdf") == Place(why="several-people")
+    assert places.of("B/other.pdf") == Place(1, "2.3")

@@ -12,7 +12,8 @@ from radrelay.importer.duplicates import Decision, KeptObject, decide
 from radrelay.importer.findings import Local, of_parcel, of_person, worst
 from radrelay.importer.gathering import gather
 from radrelay.importer.matching import Candidate, match
-from radrelay.importer.papers import paper_files, place_of
+from radrelay.importer.paper_places import PaperPlaces
+from radrelay.importer.papers import paper_files
 from radrelay.importer.reconciling import LocalPatient, Wanted, reconcile
 from tests.importer.test_gathering import File
 from tests.importer.test_papers import PDF
@@ -65,7 +66,7 @@ def filed_of(kept: dict[str, list[KeptObject]]) -> list[tuple[bytes, str]]:
     for decision in decisions:
         if decision.action == "file":
             kept.setdefault(decision.arrived.sop_uid, []).append(filed(decision))
-    return made + _papers(found.papers, place_of(found.papers[0], parcel.people).study_uid, patient, kept)
+    return made + _papers(found.papers, PaperPlaces(parcel.people).of(found.papers[0]).study_uid, patient, kept)
 
 
 def _papers(

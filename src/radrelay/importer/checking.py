@@ -6,7 +6,7 @@ In: a raw parcel. Out: rows that a person decides on. Nothing is filed here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from radrelay.importer import findings as told
 from radrelay.importer.gathering import Gathered, gather
 from radrelay.importer.import_errors import FilesChanged
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
-from radrelay.importer.papers import PERHAPS_VIEWERS, place_of
-from radrelay.importer.parting import ArrivedPerson
+from radrelay.importer.paper_places import PaperPlaces
+from radrelay.importer.papers import PERHAPS_VIEWERS
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Site, Surroundings
 from radrelay.importer.turns import Turn
@@ -45,11 +45,17 @@ _UNTRACKED = {"synchronize_session": False}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a parcel holds, and who the people in it may be here."""
+    """What a parcel holds, and who the people in it may be here: findings and rows, made before anybody else waits.
 
-    gathered: Gathered
-    parcel: told.Parcel
-    people: tuple[tuple[ArrivedPerson, Candidates], ...]
+    `found` are findings about the parcel, `stray` about papers of nobody, which stand behind what was learnt since.
+    """
+
+    found: tuple[told.Finding, ...]
+    stray: tuple[told.Finding, ...]
+    came: str
+    people: list[Row]
+    objects: list[Row]
+    papers: list[Row]
 
 
 def files_of(session: Session, case: ImportCase) -> list[tuple[RawFile, RecordLocation]]:
@@ -86,56 +92,59 @@ def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -
     for arrived in found.people:
         turn.look()
         people.append((arrived, here.candidates(Site.of(case), arrived, case.birth_date)))
-    return Checked(gathered, found, tuple(people))
+    papers = list(_papers(case, gathered, found))
+    return Checked(
+        (*told.of_parcel(found), *_not_asked(candidates for _, candidates in people)),
+        tuple(_stray(papers) if people else ()),
+        came_text(found.people),
+        [person_row(case, number, one, candidates.found) for number, (one, candidates) in enumerate(people)],
+        [
+            object_row(case, number, one)
+            for number, arrived in enumerate(found.people)
+            for study in arrived.studies
+            for one in study.objects
+        ],
+        papers,
+    )
 
 
 def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     """Put what a check found in the place of what an earlier one did, in the caller's transaction."""
     for table in (ImportObject, ImportPaper, ImportPerson):
         session.execute(sa.delete(table).where(table.case_id == case.id), execution_options=_UNTRACKED)
-    silent = sorted({name for _, candidates in checked.people for name in candidates.silent})
-    found = told.of_parcel(checked.parcel)
+    lacking = json.loads(case.lacking)
+    since = (*([told.not_brought(lacking)] if lacking else ()), *announced.findings_of(session, case.id))
+    case.findings, case.confirmed = findings_text((*checked.found, *since, *checked.stray)), "{}"
+    case.came, case.objects = checked.came, len(checked.objects)
+    _insert(session, ImportPerson, checked.people)
+    _insert(session, ImportObject, checked.objects)
+    _insert(session, ImportPaper, checked.papers)
+
+
+def _not_asked(asked: Iterable[Candidates]) -> Iterator[told.Finding]:
+    silent = sorted({name for one in asked for name in one.silent})
     if silent:
-        found = (*found, told.Finding("look", "not-asked", {"places": ", ".join(silent)[:400]}))
-    if lacking := json.loads(case.lacking):
-        found = (*found, told.not_brought(lacking))
-    found = (*found, *announced.findings_of(session, case.id))
-    papers = list(_papers(case, checked))
-    stray = [one["file_name"] for one in papers if one["why"] not in ("", PERHAPS_VIEWERS)]
-    if stray and checked.people:
-        found = (*found, told.of_nobody(stray))
-    case.findings, case.confirmed = findings_text(found), "{}"
-    case.came = came_text(checked.parcel.people)
-    people = [person_row(case, number, one, candidates.found) for number, (one, candidates) in _numbered(checked)]
-    objects = [
-        object_row(case, number, one)
-        for number, (arrived, _) in _numbered(checked)
-        for study in arrived.studies
-        for one in study.objects
-    ]
-    case.objects = len(objects)
-    _insert(session, ImportPerson, people)
-    _insert(session, ImportObject, objects)
-    _insert(session, ImportPaper, papers)
+        yield told.Finding("look", "not-asked", {"places": ", ".join(silent)[:400]})
 
 
-def _numbered(checked: Checked) -> Iterator[tuple[int, tuple[ArrivedPerson, Candidates]]]:
-    return enumerate(checked.people)
+def _stray(papers: Iterable[Row]) -> Iterator[told.Finding]:
+    names = [one["file_name"] for one in papers if one["why"] not in ("", PERHAPS_VIEWERS)]
+    if names:
+        yield told.of_nobody(names)
 
 
-def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
+def _papers(case: ImportCase, gathered: Gathered, parcel: told.Parcel) -> Iterator[Row]:
     """Yield where documents and pictures belong; other files stay with the raw parcel."""
-    people, doubtful = [arrived for arrived, _ in checked.people], {*checked.gathered.doubtful}
-    for path in checked.gathered.papers:
-        place = place_of(path, people, checked.gathered.documents)
+    places, doubtful = PaperPlaces(parcel.people, gathered.documents), {*gathered.doubtful}
+    for path in gathered.papers:
+        place = places.of(path)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
         why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
         yield _paper(case, path, kind, place.person, place.study_uid, why)
-    viewers = frozenset(checked.parcel.viewers)
-    for path in checked.gathered.others:
-        if path in viewers:
-            continue
-        yield _paper(case, path, "other", None, "", "")
+    viewers = frozenset(parcel.viewers)
+    for path in gathered.others:
+        if path not in viewers:
+            yield _paper(case, path, "other", None, "", "")
 
 
 def _paper(case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str) -> Row:

@@ -56,7 +56,7 @@ class Came:
 
     def beside(self, study_uids: Collection[str]) -> tuple[str, ...]:
         """Return the downloads that held objects, and of none of these studies."""
-        return tuple(at for at, studies in self.held.items() if not any(one in studies for one in study_uids))
+        return tuple(at for at, studies in self.held.items() if studies.keys().isdisjoint(study_uids))
 
     def keeps(self, counts: Iterable[int], downloads: Collection[str]) -> bool:
         """Say whether each count is that of one download's files, or it has as many objects; and none is left over."""

@@ -21,7 +21,7 @@ from radrelay.importer.left_out import first_names
 from radrelay.importer.matching import Matched, Row
 from radrelay.importer.parting import ArrivedPerson, ArrivedStudy
 from radrelay.importer.placeholders import is_no_birth_date, is_no_id
-from radrelay.importer.promises import Promise, plain_path
+from radrelay.importer.promises import Promise, plain_path, tails
 
 Level = Literal["passed", "look", "stop"]
 Fact = str | int
@@ -194,13 +194,13 @@ def _promised(parcel: Parcel) -> Iterator[Finding]:
     came = Came.of(parcel.people, parcel.paths, unreadable, parcel.earlier)
     uids = {one.sop_uid for one in objects}
     named = (*(one.file for one in objects), *parcel.papers, *unreadable, *parcel.paths)
-    paths = {plain_path(one) for one in named}
+    wanted = frozenset[str]().union(*(one.paths for one in parcel.promises))
+    there = _there(wanted, {plain_path(one) for one in named})
     yield from _listed(parcel, came)
     for one in parcel.promises:
         if one.by != "list":
-            yield from _kept(one, came.objects, uids, paths)
-    for one in {(one.by, one.study_uid, one.person): one for one in parcel.promises}.values():
-        yield from _of_another(one, parcel.people)
+            yield from _kept(one, came.objects, uids, there)
+    yield from _of_others(parcel)
     promised = {one.study_uid for one in parcel.promises if one.study_uid}
     for study_uid in sorted(set(came.objects) - promised if promised else ()):
         yield Finding("look", "study-not-promised", {"arrived": came.objects[study_uid]}, study_uid=study_uid)
@@ -250,10 +250,10 @@ def _lacking(promised: int, objects: int, files: int | None, study_uid: str) -> 
     return Finding("look", "perhaps-incomplete", {**facts, "arrived": objects}, study_uid=study_uid)
 
 
-def _kept(promise: Promise, of_study: Mapping[str, int], uids: set[str], paths: set[str]) -> Iterator[Finding]:
-    """Tell whether a promise was kept: by the objects and files that it names."""
-    named = len(promise.sop_uids) + len(promise.paths)
-    lacking = len(promise.sop_uids - uids) + sum(not _is_there(path, paths) for path in promise.paths)
+def _kept(promise: Promise, of_study: Mapping[str, int], uids: set[str], there: set[str]) -> Iterator[Finding]:
+    """Tell whether a promise was kept: by the objects and files that it names, of which those files are `there`."""
+    named = len(promise.sop_uids) + len(promise.paths) + promise.unreached
+    lacking = len(promise.sop_uids - uids) + len(promise.paths - there) + promise.unreached
     arrived = of_study.get(promise.study_uid, 0) if promise.study_uid else 0
     facts: dict[str, Fact] = {"by": promise.by, "promised": promise.files or named, "arrived": arrived}
     if lacking:
@@ -262,19 +262,24 @@ def _kept(promise: Promise, of_study: Mapping[str, int], uids: set[str], paths: 
         yield Finding("passed", "complete", facts, study_uid=promise.study_uid)
 
 
-def _is_there(path: str, paths: set[str]) -> bool:
-    return path in paths or any(one.endswith(f"/{path}") for one in paths)
+def _there(wanted: Collection[str], paths: Iterable[str]) -> set[str]:
+    """Return which of the wanted paths are there, in whichever folder of the parcel they begin."""
+    return {tail for path in paths for tail in tails(path) if tail in wanted} if wanted else set()
 
 
-def _of_another(promise: Promise, people: Sequence[ArrivedPerson]) -> Iterator[Finding]:
+def _of_others(parcel: Parcel) -> Iterator[Finding]:
     """Stop where a promise names somebody who is not whom the study's objects name."""
-    told = promise.person
-    if not told.said:
-        return
-    for number, one in enumerate(people):
-        theirs = any(study.study_uid == promise.study_uid for study in one.studies) if promise.study_uid else False
-        if (theirs or (not promise.study_uid and len(people) == 1)) and not may_be_one(told, one.person):
-            yield Finding("stop", "promised-of-another", {"by": promise.by}, number, promise.study_uid)
+    numbers: dict[str, list[int]] = {}
+    for number, somebody in enumerate(parcel.people):
+        for study_uid in {study.study_uid for study in somebody.studies}:
+            numbers.setdefault(study_uid, []).append(number)
+    only = [0] if len(parcel.people) == 1 else []
+    for one in {(one.by, one.study_uid, one.person): one for one in parcel.promises}.values():
+        if not one.person.said:
+            continue
+        for number in numbers.get(one.study_uid, ()) if one.study_uid else only:
+            if not may_be_one(one.person, parcel.people[number].person):
+                yield Finding("stop", "promised-of-another", {"by": one.by}, number, one.study_uid)
 
 
 def _named(arrived: ArrivedPerson) -> Iterator[Finding]:

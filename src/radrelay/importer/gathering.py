@@ -82,7 +82,7 @@ class ParcelFile(Protocol):
 
 @dataclass(slots=True)
 class Gathered:
-    """What a parcel holds: `documents` are those of XDM metadata with their folder, for `papers.place_of`.
+    """What a parcel holds: `documents` are those of XDM metadata with their folder, for `PaperPlaces`.
 
     A document that an object of the parcel encapsulates (`enclosed`: by digest) is no paper of its own, where it is
     among the `loose` ones, too; nor is what is a viewer's own (`icons`). Of what lies beside it nobody knows

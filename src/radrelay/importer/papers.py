@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Literal
@@ -25,11 +25,6 @@ from radrelay.dicom.encapsulate import (
     require_pdf,
 )
 from radrelay.dicom.writing import derived_uid
-from radrelay.importer.arrived import ArrivedObject, Person
-from radrelay.importer.folding import compare
-from radrelay.importer.parting import ArrivedPerson, contradict
-from radrelay.importer.promises import plain_path
-from radrelay.importer.xdm import XdmDocument
 from radrelay.intake.file_kinds import PREFIX_BYTES, sniff
 
 Kind = Literal["document", "picture"]
@@ -40,15 +35,6 @@ _UNDATED = date(1900, 1, 1)
 
 PERHAPS_VIEWERS, LEFT_OUT = "perhaps-viewers", "left-out"
 """What lies in a viewer's folder is filed unless a person has left it out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a paper belongs: the number of the person in the parcel, and the study; or why that is not known."""
-
-    person: int | None = None
-    study_uid: str = ""
-    why: Literal["", "named-otherwise", "several-people", "nobody"] = ""
 
 
 def kind_of(name: str, prefix: bytes) -> Kind | None:
@@ -101,53 +87,3 @@ def _placing(kind: Kind, name: str, sha256: str, study: StudyContext) -> Placing
         instance_number=int(said[1]) if said else 1,
         title=leaf[:64],
     )
-
-
-def place_of(path: str, people: Sequence[ArrivedPerson], documents: Iterable[tuple[str, XdmDocument]] = ()) -> Place:
-    """Return where a paper belongs; nothing is guessed between two people.
-
-    Whom the metadata of an XDM name for it counts (`documents`: with the folder that each was read in), else the only
-    person of the parcel, else the one whose objects alone stand in the nearest folder. Of their studies it is the one
-    of the nearest folder, else the latest.
-    """
-    if not people:
-        return Place(why="nobody")
-    named = [one.person for folder, one in documents if _is(path, f"{folder}/{one.path}") and one.person.name]
-    if named:
-        fitting = [at for at, one in enumerate(people) if all(_names(person, one.person) for person in named)]
-        return _placed(path, people, fitting[0]) if len(fitting) == 1 else Place(why="named-otherwise")
-    if len(people) == 1:
-        return _placed(path, people, 0)
-    near = _nearest(path, ((str(at), one.file) for at, person in enumerate(people) for one in _objects(person)))
-    return _placed(path, people, int(near)) if near else Place(why="several-people")
-
-
-def _placed(path: str, people: Sequence[ArrivedPerson], number: int) -> Place:
-    person = people[number]
-    near = _nearest(path, ((one.study_uid, one.file) for one in _objects(person)))
-    return Place(number, near or person.studies[-1].study_uid)
-
-
-def _nearest(path: str, files: Iterable[tuple[str, str]]) -> str:
-    """Return the only key among the files of the nearest folder that has any; empty where there are several."""
-    placed = [(key, plain_path(file)) for key, file in files]
-    folder = plain_path(path)
-    while folder:
-        folder = folder.rpartition("/")[0]
-        keys = {key for key, file in placed if not folder or file.startswith(f"{folder}/")}
-        if keys:
-            return keys.pop() if len(keys) == 1 else ""
-    return ""
-
-
-def _objects(person: ArrivedPerson) -> Iterable[ArrivedObject]:
-    return (one for study in person.studies for one in study.objects)
-
-
-def _names(told: Person, arrived: Person) -> bool:
-    return compare(told.name, arrived.name).degree != "other" and not contradict(told, arrived)
-
-
-def _is(path: str, named: str) -> bool:
-    plain, wanted = plain_path(path), plain_path(named)
-    return plain == wanted or plain.endswith(f"/{wanted}")

@@ -7,7 +7,7 @@ whether they name somebody else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
@@ -18,7 +18,6 @@ from radrelay.importer.xdm import XdmDocument
 
 _METADATA = re.compile(r"(?:^|/)ihe_xdm/[^/]+/metadata\.xml$")
 PromisedBy = Literal["list", "unreached", "dicomdir", "xdm"]
-MOST_UNREACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Promise:
     """What one source promises of one study (or of none in particular): how many files, which objects, which files.
 
     A list tells numbers alone (`files`), which may count documents, too. What it names without a way to fetch it is
-    promised by `unreached`, under `paths` that no file has; `names` say what that is called.
+    promised by `unreached`, which counts the files that nobody can bring; `names` say what that is called.
     """
 
     by: PromisedBy
@@ -36,6 +35,7 @@ class Promise:
     paths: frozenset[str] = frozenset()
     person: Person = NOBODY
     names: tuple[str, ...] = ()
+    unreached: int = 0
 
 
 class Listed(Protocol):
@@ -74,9 +74,8 @@ def of_list(items: Iterable[Listed]) -> tuple[Promise, ...]:
 
 
 def _unreached(study_uid: str, person: Person, files: int, names: tuple[str, ...]) -> Promise:
-    """Return the promise of what cannot be fetched: so many files that are under no path."""
-    paths = frozenset(f"//{number}" for number in range(min(files, MOST_UNREACHED)))
-    return Promise("unreached", study_uid, files, paths=paths, person=person, names=tuple(dict.fromkeys(names)))
+    """Return the promise of what cannot be fetched."""
+    return Promise("unreached", study_uid, files, person=person, names=tuple(dict.fromkeys(names)), unreached=files)
 
 
 def of_directory(files: Iterable[DiscFile], folder: str = "") -> tuple[Promise, ...]:
@@ -135,3 +134,12 @@ def plain_path(path: str) -> str:
         elif one not in ("", "."):
             parts.append(one)
     return "/".join(parts).removesuffix(";1").removesuffix(".")
+
+
+def tails(path: str) -> Iterator[str]:
+    """Yield a path, and what is left of it without its first folder, its first two, and so on."""
+    yield path
+    at = path.find("/")
+    while at >= 0:
+        yield path[at + 1 :]
+        at = path.find("/", at + 1)

@@ -118,8 +118,9 @@ def test_a_file_that_goes_while_all_of_them_are_looked_at_has_them_looked_at_onc
     house.delete(case_id)
 
 
-def test_a_file_that_came_too_late_stands_for_none_that_is_not_here_yet(
-    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("other", ["late", "fetched"])
+def test_a_file_that_came_too_late_or_was_fetched_before_stands_for_none_that_is_not_here_yet(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
     made = list(phantoms.study("ct-head", seed=next(SEEDS), patient=PATIENTS[0], slices=2, size=16))
     case_id = house.bring({"1.dcm": made[0], "2.dcm": made[1]}, str(PATIENTS[0].birth_date))
@@ -129,7 +130,11 @@ def test_a_file_that_came_too_late_stands_for_none_that_is_not_here_yet(
         two = session.scalars(
             sa.select(RawFile).where(RawFile.parcel_id == row.parcel_id, RawFile.file_name == "2.dcm")
         )
-        held, row.refused = two.one(), json.dumps([str(late.record)])
+        held = two.one()
+        if other == "late":
+            row.refused = json.dumps([str(late.record)])
+        else:
+            session.get_one(RawFile, late.record).thing = uuid.uuid4()
         columns = {one.name: getattr(held, one.name) for one in RawFile.__table__.columns}
         session.delete(held)
     monkeypatch.setattr("radrelay.importer.all_here.LONGEST_LOOK_S", 0.3)
@@ -137,5 +142,6 @@ def test_a_file_that_came_too_late_stands_for_none_that_is_not_here_yet(
     assert (found["state"], found["error"]["code"]) == ("checking", "unavailable")
     with house.site.database.write() as session:
         session.execute(sa.insert(RawFile), [columns])
-    assert house.turn(case_id)["persons"][0]["studies"][0]["objects"] == 2
+    people = house.turn(case_id)["persons"]
+    assert sum(study["objects"] for one in people for study in one["studies"]) == (2 if other == "late" else 3)
     house.delete(case_id)

@@ -125,7 +125,7 @@ def bring_others(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUI
         raise ImportElsewhere(state=row.state)
     if PAPERS_ALONE not in found:
         discard_raw(session, [row.parcel_id], "withdrawn", now)
-        row.bytes_received = 0
+    row.bytes_received = cases.bytes_brought(session, row)
     reopened = sa.update(Parcel).where(Parcel.id == row.parcel_id)
     session.execute(reopened.values(sealed=False, finished_at=None, state="receiving"), execution_options=_UNTRACKED)
     row.connector, row.bytes_expected, row.checked_at = GUIDED, None, None

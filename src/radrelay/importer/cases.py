@@ -19,6 +19,7 @@ from radrelay.importer import announced, broken_off, put_aside
 from radrelay.importer.errors import AttemptsSpent, Unanswered
 from radrelay.importer.import_errors import ImportElsewhere, ImportHeld, ImportUnknown
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.written_down import refused_of
 from radrelay.intake.models import RawFile
 from radrelay.intake.raw_files import discard_raw
 from radrelay.storage.outbox import emit
@@ -112,6 +113,18 @@ def add_bytes(session: Session, row: ImportCase, count: int) -> None:
     """Count bytes that came for an import; several files of it may come at once."""
     row.bytes_received = ImportCase.bytes_received + count
     session.flush()
+
+
+def bytes_brought(session: Session, row: ImportCase) -> int:
+    """Return how many bytes that somebody brought are in the rows of an import.
+
+    What was fetched, or came too late, stands for none that has not come.
+    """
+    refused = [uuid.UUID(one) for one in refused_of(row)]
+    here = sa.select(sa.func.sum(RawFile.size)).where(
+        RawFile.parcel_id == row.parcel_id, RawFile.thing.is_(None), RawFile.id.not_in(refused)
+    )
+    return int(session.scalar(here) or 0)
 
 
 def waits_turn(row: ImportCase) -> bool:

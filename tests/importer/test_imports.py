@@ -21,6 +21,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader
 from radrelay.dicom import phantoms
 from radrelay.dicom.errors import Malformed
+from radrelay.dicom.phantom_patients import PATIENTS
 from radrelay.hl7.models import WorklistItem
 from radrelay.hl7.worklist.ordering import BLANK
 from radrelay.importer import hosts
@@ -133,6 +134,29 @@ def test_once_what_came_is_erased_a_filing_is_taken_back_for_good(tmp_path: Path
         assert (refused["code"], len(house.instances())) == ("raw-file-gone", len(IMAGES))
         back = house.post(f"/{case_id}/people/0/take-back", {"for_good": True})
         assert (back["state"], back["persons"], house.instances()) == ("over", [], [])
+
+
+def test_once_all_is_filed_what_came_and_its_names_go_earlier_and_what_is_open_stays(tmp_path: Path) -> None:
+    with open_house(tmp_path, keep_filed_s=3600) as house:
+        another = next(iter(phantoms.study("mr-head", patient=PATIENTS[3], slices=1, size=16)))
+        brought = ({"0.dcm": IMAGES[0]}, {"1.dcm": IMAGES[1]}, {"2.dcm": IMAGES[2], "other.dcm": another})
+        whole, back, part = (house.bring(files, BORN_CT) for files in brought)
+        for case_id in (whole, back, part):
+            house.turn(case_id)
+            house.confirm_all(case_id)
+            house.choose(case_id, {"name": "Müller^Jörg"})
+            house.confirm_all(case_id)
+            house.file(case_id)
+        house.post(f"/{back}/people/0/take-back")
+        house.site.clock.advance(timedelta(minutes=50))
+        house.work.expire()
+        assert [house.get(f"/{one}")["files_here"] for one in (whole, back, part)] == [True] * 3
+        house.site.clock.advance(timedelta(minutes=11))
+        house.work.expire()
+        assert [house.get(f"/{one}")["files_here"] for one in (whole, back, part)] == [False, True, True]
+        assert [house.get(f"/{one}")["state"] for one in (whole, back, part)] == ["filed", "open", "open"]
+        assert house.get(f"/{whole}")["birth_date"] is None
+        assert len(house.instances()) == 2
 
 
 def test_importing_twice_files_nothing_more(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def run_out(session: Session, case_id: uuid.UUID, now: datetime) -> None:
     cases.end(session, row, "expired", now)
 
 
-def names_run_out(session: Session, case_id: uuid.UUID, now: datetime) -> None:
+def names_run_out(session: Session, case_id: uuid.UUID, now: datetime, filed_until: datetime) -> None:
     """Have an import of which something is filed name nobody any more, with the archive locked; another one ends.
 
     A withdrawal is carried out before.
@@ -220,7 +220,7 @@ def names_run_out(session: Session, case_id: uuid.UUID, now: datetime) -> None:
     if consent is not None:
         carry_out(session, consent, now, hung=True)
     row = session.get(ImportCase, case_id, populate_existing=True, with_for_update=True)
-    if row is None or row.state == OVER or row.names_end_at is None or row.names_end_at > now:
+    if row is None or row.state == OVER or not names_gone.are_due(row, now, filed_until):
         return
     if any(one.state == "filed" for one in cases.people_of(session, case_id)):
         names_gone.forget_names(session, row, now)

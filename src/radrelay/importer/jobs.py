@@ -136,10 +136,11 @@ class ImportWork:
     def expire(self) -> int:
         """End imports whose time is over; returns how many. What came after an end goes, too."""
         now = self._parts.clock.now()
+        filed_until = now - timedelta(seconds=self._parts.settings.importer.keep_filed_s)
         self._withdraw_owed()
         with self._parts.database.read() as session:
             over, late, broken = cases.over(session, now), cases.late(session), broken_off.late(session)
-            refused, named = late_files.waiting(session), names_gone.due(session, now)
+            refused, named = late_files.waiting(session), names_gone.due(session, now, filed_until)
         if late:
             with self._parts.database.write() as session:
                 lock_archive(session)
@@ -151,7 +152,7 @@ class ImportWork:
         for case_id in named:
             with self._parts.database.write() as session:
                 lock_archive(session)
-                brought.names_run_out(session, case_id, now)
+                brought.names_run_out(session, case_id, now, filed_until)
         for case_id in broken:
             with self._parts.database.write() as session:
                 lock_archive(session)

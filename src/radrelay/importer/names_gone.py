@@ -31,11 +31,22 @@ _NAMELESS = {
 }  # fmt: skip
 
 
-def due(session: Session, now: datetime) -> list[uuid.UUID]:
-    """Return imports whose names have to go though they go on; one that is being filed has some more time."""
+def due(session: Session, now: datetime, filed_until: datetime) -> list[uuid.UUID]:
+    """Return imports whose names have to go though they go on; one that is being filed has some more time.
+
+    What was filed until a moment needs them no more.
+    """
     hung = sa.or_(ImportCase.state != FILING, ImportCase.names_end_at <= now - FILING_LEFT)
-    ended = (ImportCase.names_end_at <= now, ImportCase.ends_at > now, ImportCase.state != OVER, hung)
+    settled = sa.and_(ImportCase.state == FILED, ImportCase.finished_at <= filed_until)
+    over = (ImportCase.names_end_at.is_not(None), sa.or_(ImportCase.names_end_at <= now, settled))
+    ended = (*over, ImportCase.ends_at > now, ImportCase.state != OVER, hung)
     return list(session.scalars(sa.select(ImportCase.id).where(*ended).limit(PAGE)))
+
+
+def are_due(row: ImportCase, now: datetime, filed_until: datetime) -> bool:
+    """Say whether the names of an import have to go."""
+    settled = row.state == FILED and row.finished_at is not None and row.finished_at <= filed_until
+    return row.names_end_at is not None and (row.names_end_at <= now or settled)
 
 
 def forget_names(session: Session, row: ImportCase, now: datetime) -> None:

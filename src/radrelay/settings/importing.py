@@ -59,6 +59,13 @@ class ImporterSettings(Section):
         gt=0,
         le=7 * 24 * 3600.0,
     )
+    keep_filed_s: float = Field(
+        3 * 24 * 3600.0,
+        description="so long after all of an import is filed it can be taken back as it came; then what came goes, and"
+        " whom it named",
+        gt=0,
+        le=7 * 24 * 3600.0,
+    )
     concurrency: int = Field(
         4,
         description="so many imports are fetched, checked or filed at once; one portal's take half of it at most, and"

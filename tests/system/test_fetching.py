@@ -342,8 +342,16 @@ def _hanging(*, takes: bool) -> Iterator[int]:
                     if takes:
                         _accept(connection)
 
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)  # which ends a wait for the next one
+            for one in [*held]:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            thread.join()
     for one in held:
         one.close()
 

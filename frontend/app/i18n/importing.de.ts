@@ -241,6 +241,7 @@ export default {
   'imports.openHere': 'Was hier ist',
   'imports.papers': 'Papiere und Bilder daneben',
   'imports.paper.filed': 'mit der Studie abgelegt',
+  'imports.paper.here': 'ist schon hier und wird nicht noch einmal abgelegt',
   'imports.paper.joins': 'kommt als eigene Serie zur Studie',
   'imports.paper.stays': 'bleibt beim Paket',
   'imports.paper.why.nobody': 'nennt niemanden: bleibt beim Paket',

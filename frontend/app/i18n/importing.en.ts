@@ -239,6 +239,7 @@ export default {
   'imports.openHere': 'What is here',
   'imports.papers': 'Papers and pictures',
   'imports.paper.filed': 'filed with the study',
+  'imports.paper.here': 'is here already and is not filed again',
   'imports.paper.joins': 'joins the study as a series of its own',
   'imports.paper.stays': 'stays with the parcel',
   'imports.paper.why.nobody': 'nobody is named: stays with the parcel',

@@ -130,7 +130,7 @@ def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
         place = place_of(path, people, checked.gathered.documents)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
         why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
-        yield _paper(case, path, kind, place.person, place.study_uid, why)
+        yield _paper(case, path, kind, place.person, place.study_uid, why, checked.gathered.loose[path].hex())
     viewers = frozenset(checked.parcel.viewers)
     for path in checked.gathered.others:
         if path in viewers:
@@ -138,10 +138,13 @@ def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
         yield _paper(case, path, "other", None, "", "")
 
 
-def _paper(case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str) -> Row:
+def _paper(
+    case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str, digest: str = ""
+) -> Row:
     return {
         "id": new_id(), "organisation_id": case.organisation_id, "case_id": case.id, "file_name": path, "kind": kind,
-        "person_number": person, "study_uid": study_uid, "why": why, "filed": False, "written": "",
+        "person_number": person, "study_uid": study_uid, "why": why, "filed": False,
+        "digest": digest, "written": "",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ from radrelay.importer.import_errors import (
     OrderUnknown,
 )
 from radrelay.importer.local_values import tidied_order, written
-from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
 from radrelay.importer.names_gone import nameless
 from radrelay.importer.reconciling import LocalPatient, Order, Wanted, reconcile
 from radrelay.importer.surroundings import Candidates, Known, Site
@@ -47,6 +47,7 @@ from radrelay.intake.errors import ArchiveRefused, SourceUnknown
 from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
 from radrelay.routing.destinations import get_destination
 from radrelay.web.import_candidates import studies_apart
+from radrelay.web.import_papers import papers_shown
 from radrelay.web.import_shapes import (
     ActShown,
     Import,
@@ -193,7 +194,7 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
     with services.database.read() as session:
         row = reached_case(services, session, principal, case_id)
         objects = objects_of(session, case_id)
-        papers = list(session.scalars(_papers(case_id)))
+        papers = papers_shown(session, row)
         known = known_of(services, session, row)
         if row.names_end_at is None:
             people = [(one, nameless(one.number, objects)) for one in cases.people_of(session, case_id)]
@@ -210,10 +211,6 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
         found = detail(row, people, objects, papers, here, files_end, consent, announced, apart, sight.hidden)
     found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
     return found
-
-
-def _papers(case_id: uuid.UUID) -> sa.Select[ImportPaper]:
-    return sa.select(ImportPaper).where(ImportPaper.case_id == case_id).order_by(ImportPaper.file_name)
 
 
 def _seen(services: WebServices, session: Session, principal: Principal, study_uids: set[str]) -> dict[str, uuid.UUID]:

@@ -33,7 +33,7 @@ export const nameText = (name: string): string => name.split('; ').map(wholeName
 export const dayText = (days: string): string => days.split('; ').filter(Boolean).map((one) => formatDate(one)).join(' / ');
 
 /** Name, birth date and ID, as they are read aloud before something is filed. */
-export function whoText(person: PersonNamed | PatientChosen): string {
+export function whoText(person: Pick<PersonNamed | PatientChosen, 'name' | 'birth_date' | 'patient_id' | 'issuer'>): string {
   const born = formatDate(person.birth_date);
   return [
     wholeName(person.name) || t('study.noName'),
@@ -52,7 +52,14 @@ export function cameText({ came, objects }: Pick<Import, 'came' | 'objects'>): s
   return [studyText(came), came.studies > 1 && t('imports.moreStudies', { n: came.studies - 1 }), t('imports.images', { n: objects })].filter(Boolean).join(' · ');
 }
 
-function values({ facts }: ImportFinding): Record<string, string | number> {
+/** Somebody whom facts name one by one, under a word that stands before each. */
+function whoIn(facts: ImportFinding['facts'], which: string): string {
+  const of = (what: string): string => String(facts[`${which}_${what}`] ?? '');
+  return whoText({ name: of('name'), birth_date: of('born'), patient_id: of('id'), issuer: of('issuer') });
+}
+
+function values({ code, facts }: ImportFinding): Record<string, string | number> {
+  if (code === 'perhaps-one-person') return { one: whoIn(facts, 'one'), other: whoIn(facts, 'other') };
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) => {
       const prefix = CODED[name];

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access import GUEST, Principal, Right
 from radrelay.archive.models import Holding, Study
+from radrelay.archive.source_names import PORTALS
 from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.errors import RadrelayError
@@ -138,7 +139,7 @@ def source_for(services: WebServices, session: Session, principal: Principal, wa
     ids = source_ids(services, session, principal)
     found = [one for one in list_sources(session, principal.organisation_id) if one.kind == PORTAL and one.enabled]
     if not found and ids is None:
-        name = free_name(session, principal.organisation_id, "Portals")
+        name = free_name(session, principal.organisation_id, PORTALS)
         spec = default_spec(name, PORTAL, services.settings)
         found = [add_source(session, principal.organisation_id, spec, services.clock.now())]
     for one in found:

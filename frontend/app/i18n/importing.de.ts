@@ -405,6 +405,8 @@ export default {
   'imports.walkAdmin': 'Das ist die Aufzeichnung eines Wegs durch ein Portal; Bilder sind nicht darin. Die Administration macht auf dieser Seite ein Rezept daraus.',
   'imports.walkRecord': 'Ein Rezept daraus machen',
   'imports.walkBring': 'Trotzdem als Datei hochladen',
+  'imports.walkHere': 'Das ist die Aufzeichnung eines Wegs durch ein Portal, und Bilder sind nicht darin: Aus ihr entsteht ein Rezept. Beginnen Sie hier mit dem Link des Portals. Auf der Seite dieses Imports, unter „{place}“, steht „{record}“: Dorthin gehört sie.',
+  'imports.walkHereAdmin': 'Das ist die Aufzeichnung eines Wegs durch ein Portal, und Bilder sind nicht darin: Aus ihr macht die Administration ein Rezept, auf der Seite eines Imports von diesem Portal. Geben Sie sie ihr.',
   'imports.record': 'Dieses Portal als Rezept aufzeichnen',
   'imports.record.lead': 'Dann wird beim nächsten Mal von selbst abgeholt. Gehen Sie einmal durch das Portal, während Ihr Browser mitschreibt:',
   'imports.record.tools': 'Öffnen Sie in einem leeren Tab die Entwicklerwerkzeuge (F12), dort „Netzwerk“, und haken Sie „Protokoll beibehalten“ an (Firefox: „Logs nicht leeren“).',

@@ -403,6 +403,8 @@ export default {
   'imports.walkAdmin': 'This is a recording of the way through a portal, and holds no images. Administrators make a recipe of one, on this page.',
   'imports.walkRecord': 'Make a recipe of it',
   'imports.walkBring': 'Bring it as a file all the same',
+  'imports.walkHere': 'This is a recording of the way through a portal, and holds no images: a recipe is made of it. Begin here with the portal’s link. On the page of that import, under “{place}”, stands “{record}”: it belongs there.',
+  'imports.walkHereAdmin': 'This is a recording of the way through a portal, and holds no images: an administrator makes a recipe of it, on the page of an import from that portal. Hand it to them.',
   'imports.record': 'Record this portal as a recipe',
   'imports.record.lead': 'Then it is fetched by itself next time. Go through the portal once while your browser notes it down:',
   'imports.record.tools': 'In an empty tab, open the developer tools (F12), there “Network”, and tick “Preserve log” (Firefox: “Persist Logs”).',

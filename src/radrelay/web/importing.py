@@ -309,6 +309,12 @@ def require_seen(
     Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
 
 
+def require_all_seen(services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID) -> None:
+    """Raise `PatientUnseen` where somebody in an import was chosen, or is filed as, who is kept from who asks."""
+    keys = [key_chosen(one) for one in cases.people_of(session, case_id)]
+    Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
+
+
 def chosen_in(session: Session, case_id: uuid.UUID, number: int) -> LocalPatient | None:
     """Return who somebody is here; none before that is chosen."""
     return chosen_of(person_in(session, case_id, number))

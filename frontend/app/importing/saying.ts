@@ -3,6 +3,7 @@
 import type { Ending, Import, ImportedStudy, ImportFinding, PatientChosen, PersonNamed } from '../api/imports';
 import { formatDate, formatNear, formatRelative, t, tCode } from '../i18n/index.svelte';
 import { wholeName } from '../parts/person';
+import { listedNames } from './files';
 
 /** States in which it goes on by itself. */
 const WORKED_ON = new Set(['fetching', 'checking', 'filing']);
@@ -19,6 +20,9 @@ export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, n
 
 /** Why a file cannot be read is said with the words of plain imports. */
 const WHY = 'finding';
+
+/** Findings whose names are files'. */
+const OF_FILES = new Set(['unreadable', 'not-writable', 'not-readable']);
 
 /** Facts that are codes themselves, and where their words are. */
 const CODED: Readonly<Record<string, string>> = { by: 'imports.by', reason: 'imports.reason', field: 'imports.field', origins: 'imports.origin', places: 'imports.origin', why: WHY };
@@ -64,6 +68,7 @@ function values({ code, facts }: ImportFinding): Record<string, string | number>
     Object.entries(facts).map(([name, value]) => {
       const prefix = CODED[name];
       if (name === 'born') return [name, dayText(String(value)) || '–'];
+      if (name === 'left' || name === 'lost' || (name === 'names' && OF_FILES.has(code))) return [name, listedNames(String(value))];
       if (name === 'names') return [name, nameText(String(value)) || value];
       return [name, prefix && typeof value === 'string' ? listed(prefix, value) : value];
     }),

@@ -27,7 +27,8 @@ PASSWORD: Row = {"id": "2", "kind": "password", "form": "text", "texts": {"de": 
 def brought(step: str, **changed: object) -> Row:
     return OWNER | {
         "step": step, "host": "portal.klinik-nord.example", "code": "", "left": None, "questions": [],
-        "bytes_received": 0, "bytes_expected": None, "pictures": 0, "begun_at": ago(minutes=5),
+        "bytes_received": 0, "bytes_expected": None, "packs_since": None, "next_try_at": None,
+        "pictures": 0, "begun_at": ago(minutes=5),
         "changed_at": ago(minutes=4), "ends_at": ago(days=-7), "text_version": 3, "withdrawn_at": None, "erased": None,
         "decision": "",
     } | changed  # fmt: skip

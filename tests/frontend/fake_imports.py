@@ -65,7 +65,8 @@ def study(number: int, description: str, objects: int, **becomes: int) -> Row:
 def person(number: int, named: Row, studies: list[Row], findings: list[Row], candidates: list[Row]) -> Row:
     return {
         "number": number, "state": "open", "person": named, "studies": studies, "findings": findings,
-        "candidates": candidates, "chosen": None, "order": None, "papers": [], "destination_id": None, "unsent": "",
+        "candidates": candidates, "chosen": None, "unseen": False, "order": None, "papers": [],
+        "destination_id": None, "unsent": "",
         "filed_at": None, "filed_by": "", "left": 0, "stopped": False,
     }  # fmt: skip
 
@@ -98,7 +99,7 @@ def fitting(number: int) -> Row:
     who = person(0, ANNA, studies, found, [candidate(HERE, "fits", proposed=True), candidate(OTHER, "not", name="other")])  # fmt: skip  # noqa: E501
     who["papers"] = [
         {"file_name": "BEFUNDE/Befund.pdf", "kind": "document", "study_uid": "1.2.826.0.1.3680043.8.1", "why": "",
-         "filed": False}
+         "filed": False, "here": False}
     ]  # fmt: skip
     told = [
         finding("passed", "complete", by="list", arrived=411, promised=411),

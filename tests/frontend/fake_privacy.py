@@ -42,6 +42,14 @@ async def promises(request: Request) -> Response:
     return JSONResponse({"at": ago(), "state": "bad", "sources": sources, "kept": standing})
 
 
+async def written(request: Request) -> Response:
+    """Keep a draft, or publish it."""
+    told, what = await request.json(), "draft" if request.method == "PUT" else "publish"
+    request.app.state.world.office.calls.append((f"{what} {request.path_params['kind']}", told))
+    revision = told["revision"] + (request.method == "PUT")
+    return JSONResponse({**told, "revision": revision}, 200 if request.method == "PUT" else 201)
+
+
 async def texts(request: Request) -> Response:
     del request
     line = {name: TEXT[name] for name in ("id", "version", "sha256", "changed_at", "changed_by")}
@@ -236,6 +244,8 @@ ROUTES = [
     Route("/api/privacy/clinics", clinics),
     Route("/api/promises", promises),
     Route("/api/privacy/texts", texts),
+    Route("/api/privacy/texts/{kind}/draft", written, methods=["PUT"]),
+    Route("/api/privacy/texts/{kind}/versions", written, methods=["POST"]),
     Route("/api/privacy/owed", owed),
     Route("/api/privacy/acceptances", accept, methods=["POST"]),
     Route("/api/privacy/contacts", contacts),

@@ -56,6 +56,21 @@ def test_the_notice_is_accepted_before_anything_else_and_promises_stand_as_they_
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
+def test_the_draft_that_every_house_begins_with_is_published_once_it_was_read(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/privacy", width=360, height=740, language="de", touch=True)
+    page.locator("[data-text=consent]").get_by_role("button", name="Veröffentlichen").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("details")).to_have_attribute("open", "")
+    expect(dialog).to_contain_text("{controller}")
+    settled(page, site)
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Veröffentlichen").click()
+    expect(dialog).to_have_count(0)
+    calls = site.world.office.calls[-2:]
+    assert [name for name, _ in calls] == ["draft consent", "publish consent"]
+    assert (calls[0][1]["revision"], "{controller}" in calls[0][1]["german"], calls[1][1]) == (0, True, {"revision": 1})
+
+
 def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what_that_changes(
     open_page: OpenPage, site: Site
 ) -> None:

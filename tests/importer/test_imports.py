@@ -173,6 +173,31 @@ def test_importing_twice_files_nothing_more(tmp_path: Path) -> None:
         assert len(house.instances()) == 3
 
 
+def test_a_report_and_a_picture_that_are_here_already_are_told_so_and_not_filed_again(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        images = {f"{number}.dcm": one for number, one in enumerate(IMAGES)}
+        here = [False, False, False]
+        for turn in range(2):
+            papers = {
+                f"Befund {turn}.pdf": PDF,
+                "Scan.png": picture((9, 9)),
+                f"neu {turn}.pdf": PDF + b"%%EOF%d" % turn,
+            }
+            case_id = house.bring(images | papers, BORN_CT)
+            found = house.turn(case_id)
+            told = {one["file_name"]: one["here"] for one in found["persons"][0]["papers"]}
+            assert told == dict(zip(papers, here, strict=True))
+            house.choose(case_id, {"name": "Müller^Jörg"})
+            house.confirm_all(case_id)
+            filed = house.file(case_id)
+            assert filed["state"] == "filed", filed["error"]
+            assert [(one["filed"], one["here"]) for one in filed["persons"][0]["papers"]] == [
+                (True, one) for one in here
+            ]
+            here = [True, True, False]
+            assert len(house.instances()) == len(IMAGES) + 3 + turn
+
+
 def test_what_is_here_is_read_once_however_often_an_import_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

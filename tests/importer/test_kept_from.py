@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from radrelay.access import Grantee, Right, Target
 from radrelay.access.restrictions import Wanted, restrict
 from radrelay.archive.locking import lock_archive
 from radrelay.audit.models import AuditEvent
+from radrelay.importer.models import ImportCase, ImportConsent
 from radrelay.importer.waiting import today_at
+from radrelay.storage.ids import new_id
 from tests.importer.house import ImportHouse, open_house
 from tests.importer.test_imports import BORN_CT, IMAGES
 from tests.importer.test_imports import _ordered as ordered
@@ -119,6 +122,64 @@ def test_whom_one_may_not_see_nobody_chooses_by_typing_the_id_and_what_a_colleag
     assert [one["filed_under"] for one in listed["imports"]] == [[{"name": "", "patient_id": ""}]]
     assert "4711" not in json.dumps(listed) + json.dumps(house.get(f"/{case_id}"))
     assert house.post(f"/{case_id}/people/0/take-back", expect=409)["code"] == "patient-unseen"
+    assert given_up(house, case_id) == (409, "patient-unseen"), "the parcel goes with it, and the way back"
+    assert given_up(chief, case_id) == (204, "")
+
+
+def given_up(house: ImportHouse, case_id: str) -> tuple[int, str]:
+    answer = house.root.http.delete(f"/api/imports/{case_id}", headers=house.root.headers)
+    return answer.status_code, answer.json()["code"] if answer.content else ""
+
+
+def test_who_does_not_see_whose_it_may_be_neither_gives_it_up_nor_undoes_a_colleague_s_choice(
+    house: ImportHouse, chief: ImportHouse
+) -> None:
+    known_here(house)
+    restricted(house, "patient", "4711", "KH")
+    meant = house.bring(FILES, BORN_CT)
+    house.turn(meant)
+    assert given_up(house, meant) == (409, "patient-unseen"), "nobody has chosen yet, and it may be theirs"
+    chief.choose(meant, JOERG)
+    assert given_up(house, meant) == (409, "patient-unseen")
+    assert house.post(f"/{meant}/check", expect=409)["code"] == "patient-unseen"
+    told = house.put(f"/{meant}/birth-date", {"birth_date": "1999-01-01"}, expect=409)
+    assert told["code"] == "patient-unseen"
+    assert person(chief.get(f"/{meant}"))["chosen"]["patient_id"] == "4711"
+    assert given_up(chief, meant) == (204, "")
+    other = house.bring(FILES, "1999-01-01")
+    house.turn(other)
+    assert given_up(house, other) == (204, ""), "by the birth date that was entered it cannot be theirs"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_was_filed_as_somebody_unseen_before_a_withdrawal_is_left_to_who_may_see_them(
+    house: ImportHouse, chief: ImportHouse, *, keep: bool
+) -> None:
+    case_id = house.bring(FILES, BORN_CT)
+    house.turn(case_id)
+    house.choose(case_id, JOERG)
+    house.confirm_all(case_id)
+    assert house.file(case_id)["state"] == "filed"
+    restricted(house, "patient", "4711", "KH")
+    with house.site.database.write() as session:
+        row = session.get(ImportCase, uuid.UUID(case_id))
+        assert row is not None
+        now = house.site.clock.now()
+        session.add(consent_to(row, now))
+    decision = {"keep": keep, "why": "used for treatment"}
+    assert house.post(f"/{case_id}/after-withdrawal", decision, expect=409)["code"] == "patient-unseen"
+    assert len(house.instances()) == len(IMAGES)
+    chief.post(f"/{case_id}/after-withdrawal", decision)
+    assert len(house.instances()) == (len(IMAGES) if keep else 0)
+
+
+def consent_to(row: ImportCase, now: datetime) -> ImportConsent:
+    """Return a patient's consent to an import, which is withdrawn."""
+    return ImportConsent(
+        id=new_id(), organisation_id=row.organisation_id, case_id=row.id, text_id=new_id(), text_version=1,
+        text_sha256="", language="de", given_at=now, withdrawn_at=now, proof="", decision="", decided_by="",
+        decided_why="",
+    )  # fmt: skip
 
 
 def test_somebody_known_by_restricted_studies_alone_is_kept_back_and_an_id_of_theirs_stops(

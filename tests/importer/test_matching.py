@@ -92,9 +92,27 @@ def test_what_names_nobody_is_of_neither_of_two() -> None:
 
 
 def test_two_houses_ids_of_one_name_stay_two_people() -> None:
-    people = part([came(), came(replace(ANNA, patient_id="Y7", issuer="NAH"), "3.1")])
-    assert len(people) == 2
-    assert {"several-people", "perhaps-one-person"} == codes(of_parcel(Parcel(people)), "look")
+    people = part([came(), came(replace(ANNA, patient_id="Y7", issuer="NAH"), "3.1"), came(BERND, "4.1")])
+    assert len(people) == 3
+    found = of_parcel(Parcel(people))
+    assert {"several-people", "perhaps-one-person"} == codes(found, "look")
+    (pair,) = [one.facts for one in found if one.code == "perhaps-one-person"]
+    told = [[pair[f"{which}_{what}"] for what in ("name", "born", "id", "issuer")] for which in ("one", "other")]
+    who = [
+        [one.name, BORN.isoformat(), one.patient_id, one.issuer]
+        for one in (ANNA, replace(ANNA, patient_id="Y7", issuer="NAH"))
+    ]
+    assert sorted(told) == sorted(who)
+
+
+def test_of_many_who_may_be_one_some_pairs_are_named_and_the_others_counted() -> None:
+    people = part(
+        [came(replace(ANNA, patient_id=f"Y{number}", issuer=f"H{number}"), f"3.{number}") for number in range(5)]
+    )
+    found = [one for one in of_parcel(Parcel(people)) if one.code.endswith("perhaps-one-person")]
+    assert [one.code for one in found] == ["perhaps-one-person"] * 5 + ["more-perhaps-one-person"]
+    assert found[-1].facts == {"pairs": 5}
+    assert len({str(one.facts) for one in found}) == 6
 
 
 @pytest.mark.parametrize(("one", "other"), [("Herr^Anna", "Ing^Anna"), ("Ing^Kim Lee", "Lee^Kim"), ("^Anna", "^ANNA")])

@@ -73,6 +73,7 @@ def test_the_notice_says_what_is_set_and_tells_when_it_no_longer_does(site: WebS
     made = publish(root, "notice", NOTICE)
     assert "- DICOM: 2 days" in made["english"]
     assert "- Upload: 7 Tage" in made["german"]
+    assert ("- Portals: 7 days" in made["english"], "- Portale: 7 Tage" in made["german"]) == (True, True)
     assert (
         "**Rechenzentrum** (DE): betreibt die Maschinen, AVV (DSGVO Art. 28) vom 2025-11-03, https://rz.example"
         in made["german"]

@@ -2,6 +2,7 @@
 
 import { conditionNames, type Conditions, type NewRule } from '../api/rules';
 import { language, t } from '../i18n/index.svelte';
+import { sourceName } from '../parts/source-name';
 import { list } from './saying';
 
 /** Conditions of which any of several may hold. */
@@ -16,7 +17,7 @@ function said(name: string, value: string): string {
 /** What a rule asks of a study: each condition with its value. */
 export function askedOf(asked: Conditions, source: string): string[] {
   const texts = conditionNames.filter((name) => asked[name].trim() !== '').map((name) => t(`rules.asks.${name}`, { value: said(name, asked[name]) }));
-  return asked.source_id ? [t('rules.asks.source', { value: source || t('rules.sourceGone') }), ...texts] : texts;
+  return asked.source_id ? [t('rules.asks.source', { value: sourceName(source) || t('rules.sourceGone') }), ...texts] : texts;
 }
 
 export function ruleSentence(rule: NewRule, group: string, source: string): string {

@@ -3,6 +3,7 @@
 import type { Grant, Right, Sight } from '../api/access';
 import { formatDate, formatInstant, language, t } from '../i18n/index.svelte';
 import { readName } from '../parts/person';
+import { sourceName } from '../parts/source-name';
 
 type Said = Pick<Grant, 'grantee_kind' | 'grantee_id' | 'grantee_name' | 'target_kind' | 'target_id' | 'target_name' | 'study' | 'rights' | 'identity' | 'ends_at'>;
 
@@ -33,7 +34,7 @@ export function whoOf({ grantee_kind, grantee_id, grantee_name }: Said): string 
 /** What a grant is on, as the object of a sentence. */
 export function whatOf({ target_kind, target_name, target_id, study }: Said): string {
   if (target_kind === 'organisation') return t('access.what.organisation');
-  if (target_kind === 'source') return target_name ? t('access.what.source', { name: target_name }) : t(target_id ? 'access.what.sourceGone' : 'access.what.sourceNone');
+  if (target_kind === 'source') return target_name ? t('access.what.source', { name: sourceName(target_name) }) : t(target_id ? 'access.what.sourceGone' : 'access.what.sourceNone');
   if (target_kind === 'series') return t('access.what.series');
   if (!study) return t(target_id ? 'access.what.studyHidden' : 'access.what.studyNone');
   const named = [study.description || study.modalities.join(', '), formatDate(study.study_date)].filter(Boolean).join(', ');

@@ -41,6 +41,10 @@ export interface Brought {
   questions: Question[];
   bytes_received: number;
   bytes_expected: number | null;
+  /** Since then the portal is waited for: it packs first, or is busy. */
+  packs_since: string | null;
+  /** When it is asked again by itself. */
+  next_try_at: string | null;
   pictures: number;
   begun_at: string;
   changed_at: string;

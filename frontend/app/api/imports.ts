@@ -173,6 +173,8 @@ export interface Paper {
   study_uid: string;
   why: string;
   filed: boolean;
+  /** The same is here already, and is not filed again. */
+  here: boolean;
 }
 
 export interface ImportedPerson {

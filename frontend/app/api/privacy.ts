@@ -78,7 +78,7 @@ const ofText = (kind: TextKind): string => `/api/privacy/texts/${kind}`;
 export const texts = {
   list: () => get<{ texts: OwnText[]; placeholders: string[] }>('/api/privacy/texts'),
   version: (kind: TextKind, version: number) => get<PublicText<TextKind>>(`${ofText(kind)}/versions/${version}`),
-  save: (kind: TextKind, draft: TextDraft) => put(`${ofText(kind)}/draft`, draft),
+  save: (kind: TextKind, draft: TextDraft) => put<TextDraft>(`${ofText(kind)}/draft`, draft),
   publish: (kind: TextKind, revision: number) => post<PublicText<TextKind>>(`${ofText(kind)}/versions`, { revision }),
   acceptancesUrl: '/api/privacy/acceptances',
   owed: () => get<{ texts: PublicText[] }>('/api/privacy/owed').then((answer) => answer.texts),

@@ -370,6 +370,7 @@ const de: Rest = {
   'source.kind.stow': 'DICOMweb',
   'source.kind.upload': 'Hochladen',
   'source.kind.import': 'Import auf dem Server',
+  'source.given.portals': 'Portale',
   'source.kind.portal': 'Von Portalen geholt',
   'source.kind.folder': 'Überwachter Ordner',
   'source.callers': 'Rufende AE-Titel (* heißt alle)',

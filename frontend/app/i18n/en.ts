@@ -369,6 +369,7 @@ const en = {
   'source.kind.stow': 'DICOMweb',
   'source.kind.upload': 'Upload',
   'source.kind.import': 'Import on the server',
+  'source.given.portals': 'Portals',
   'source.kind.portal': 'Fetched from portals',
   'source.kind.folder': 'Watched folder',
   'source.callers': 'Calling AE titles (* is any)',

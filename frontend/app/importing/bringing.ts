@@ -5,6 +5,9 @@ import type { Picked, PickedFile } from '../upload/entries';
 import { startUpload } from '../upload/upload.svelte';
 import { named } from './empty';
 
+/** What a browser has recorded of a way through a portal, by its name: recipes are made of it, images are not in it. */
+export const isRecording = ({ name }: Pick<Picked, 'name'>): boolean => /\.har$/i.test(name);
+
 /** Brings files to an import that has begun. */
 export function bring(picked: Picked, id: string): void {
   const empty: string[] = [];

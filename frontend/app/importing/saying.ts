@@ -3,6 +3,7 @@
 import type { Ending, Import, ImportedStudy, ImportFinding, PatientChosen, PersonNamed } from '../api/imports';
 import { formatDate, formatNear, formatRelative, t, tCode } from '../i18n/index.svelte';
 import { wholeName } from '../parts/person';
+import { listedNames } from './files';
 
 /** States in which it goes on by itself. */
 const WORKED_ON = new Set(['fetching', 'checking', 'filing']);
@@ -20,6 +21,9 @@ export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, n
 /** Why a file cannot be read is said with the words of plain imports. */
 const WHY = 'finding';
 
+/** Findings whose names are files'. */
+const OF_FILES = new Set(['unreadable', 'not-writable', 'not-readable']);
+
 /** Facts that are codes themselves, and where their words are. */
 const CODED: Readonly<Record<string, string>> = { by: 'imports.by', reason: 'imports.reason', field: 'imports.field', origins: 'imports.origin', places: 'imports.origin', why: WHY };
 
@@ -33,7 +37,7 @@ export const nameText = (name: string): string => name.split('; ').map(wholeName
 export const dayText = (days: string): string => days.split('; ').filter(Boolean).map((one) => formatDate(one)).join(' / ');
 
 /** Name, birth date and ID, as they are read aloud before something is filed. */
-export function whoText(person: PersonNamed | PatientChosen): string {
+export function whoText(person: Pick<PersonNamed | PatientChosen, 'name' | 'birth_date' | 'patient_id' | 'issuer'>): string {
   const born = formatDate(person.birth_date);
   return [
     wholeName(person.name) || t('study.noName'),
@@ -52,11 +56,19 @@ export function cameText({ came, objects }: Pick<Import, 'came' | 'objects'>): s
   return [studyText(came), came.studies > 1 && t('imports.moreStudies', { n: came.studies - 1 }), t('imports.images', { n: objects })].filter(Boolean).join(' · ');
 }
 
-function values({ facts }: ImportFinding): Record<string, string | number> {
+/** Somebody whom facts name one by one, under a word that stands before each. */
+function whoIn(facts: ImportFinding['facts'], which: string): string {
+  const of = (what: string): string => String(facts[`${which}_${what}`] ?? '');
+  return whoText({ name: of('name'), birth_date: of('born'), patient_id: of('id'), issuer: of('issuer') });
+}
+
+function values({ code, facts }: ImportFinding): Record<string, string | number> {
+  if (code === 'perhaps-one-person') return { one: whoIn(facts, 'one'), other: whoIn(facts, 'other') };
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) => {
       const prefix = CODED[name];
       if (name === 'born') return [name, dayText(String(value)) || '–'];
+      if (name === 'left' || name === 'lost' || (name === 'names' && OF_FILES.has(code))) return [name, listedNames(String(value))];
       if (name === 'names') return [name, nameText(String(value)) || value];
       return [name, prefix && typeof value === 'string' ? listed(prefix, value) : value];
     }),

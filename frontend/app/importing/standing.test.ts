@@ -4,7 +4,7 @@ import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { cameText, nextTryText } from './saying';
-import { byWeight, distinct, inOrder, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isKeptBack, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -35,6 +35,7 @@ it('says what is missing before it is filed, in the order in which it is done', 
   expect(missingOf({ findings: [finding('stop', 'list-empty')] }, { ...open, chosen: patient })).toEqual([{ what: 'stopped', n: 1 }, { what: 'looks', n: 1 }]);
   expect(missingOf({ findings: [finding('passed', 'complete')] }, { ...person, chosen: patient })).toEqual([]);
   expect(missingOf({ findings: [] }, { ...person, chosen: patient }, true)).toEqual([{ what: 'patient', n: 1 }]);
+  expect(missingOf({ findings: [] }, { ...person, unseen: true, findings: [finding('stop', 'somebody-unseen')] })).toEqual([{ what: 'stopped', n: 1 }]);
   expect(distinct(found)).toHaveLength(2);
 });
 
@@ -44,6 +45,11 @@ it('comes to a stop before all else, and to ready only once nothing is missing',
   expect(verdictOf(none, person)).toBe('look');
   expect(verdictOf(none, { ...person, chosen: patient })).toBe('ready');
   expect(verdictOf(none, { ...person, state: 'filed', findings: [finding('stop', 'birth-date-differs')] })).toBe('filed');
+});
+
+it('leaves to a colleague what is about somebody whom the reader may not see', () => {
+  const kept = (level: ImportFinding['level']): ImportedPerson => ({ ...person, findings: [finding(level, 'somebody-unseen')] });
+  expect([kept('stop'), { ...person, unseen: true }, kept('passed'), person].map((one) => isKeptBack({ persons: [person, one] }))).toEqual([true, true, false, false]);
 });
 
 it('shows the proposed candidate first, and what waits for a person before the rest', () => {

@@ -65,6 +65,10 @@ export const asChosen = (person: PersonNamed): PatientChosen => ({
   sex: person.sex,
 });
 
+/** Somebody is kept from the reader who was chosen, or may be meant: that is left to a colleague who sees them. */
+export const isKeptBack = ({ persons }: Pick<ImportDetail, 'persons'>): boolean =>
+  persons.some(({ unseen, findings }) => unseen || findings.some(({ code, level }) => code === 'somebody-unseen' && level === 'stop'));
+
 export const isSame = (one: Pick<PatientChosen, 'patient_id' | 'issuer'> | null, other: Pick<PatientChosen, 'patient_id' | 'issuer'>): boolean =>
   one !== null && one.patient_id === other.patient_id && one.issuer === other.issuer;
 
@@ -82,7 +86,7 @@ export const openOf = (found: readonly ImportFinding[]): ImportFinding[] => look
 
 /** Whose it is weighs most, then whether all of it came and can be read; what a disc brings beside its images least. */
 const HEAVY = new Set([
-  'several-people', 'perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
+  'several-people', 'perhaps-one-person', 'more-perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
   'several-fit', 'nobody-here', 'name-other', 'name-compatible', 'names-differ', 'name-unsaid', 'sex-compatible', 'birth-date-not-entered', 'birth-date-unsaid',
   'told-differently-here', 'no-id-here', 'not-asked', 'order-of-several-studies', 'order-taken',
 ]);
@@ -107,7 +111,7 @@ export function missingOf(all: Pick<ImportDetail, 'findings'>, person: ImportedP
   const looks = distinct(openOf(all.findings)).length + distinct(openOf(person.findings)).length;
   const found: Missing[] = [];
   if (stops > 0) found.push({ what: 'stopped', n: stops });
-  if (!person.chosen || undecided) found.push({ what: 'patient', n: 1 });
+  if ((!person.chosen && !person.unseen) || undecided) found.push({ what: 'patient', n: 1 });
   if (looks > 0) found.push({ what: 'looks', n: looks });
   return found;
 }

@@ -5,6 +5,7 @@ import { destinations, sources } from '../api/endpoints';
 import { projects } from '../api/pseudonyms';
 import type { Destination } from '../api/types';
 import type { Names } from './saying';
+import { sourceName } from '../parts/source-name';
 
 interface Named {
   id: string;
@@ -20,7 +21,8 @@ export interface Known {
 }
 
 export async function everyName(): Promise<Known> {
-  const [doors, wards, nodes, trials] = await Promise.all([sources.list(), groups.list(), destinations.list(), projects.list()]);
+  const [listed, wards, nodes, trials] = await Promise.all([sources.list(), groups.list(), destinations.list(), projects.list()]);
+  const doors = listed.map(({ id, name }) => ({ id, name: sourceName(name) }));
   const names = new Map([...doors, ...wards, ...nodes, ...trials].map(({ id, name }) => [id, name]));
   return { sources: doors, groups: wards, destinations: nodes, projects: trials, names };
 }

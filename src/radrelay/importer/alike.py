@@ -1,6 +1,6 @@
 """Pairs of people in a parcel that may be one, found without comparing each with each.
 
-In: whom a parcel names. Out: how many pairs there are whose birth dates do not contradict and whose names may be one
+In: whom a parcel names. Out: the pairs whose birth dates do not contradict and whose names may be one
 person's, and whether all of them were compared. Names that may be the same are compared first.
 """
 
@@ -21,13 +21,14 @@ def may_be_one(one: Person, other: Person) -> bool:
     return born and compare(one.name, other.name).degree != "other"
 
 
-def pairs_alike(people: Sequence[Person]) -> tuple[int, bool]:
-    """Return how many pairs may be one, and whether every pair was looked at that has to be."""
-    alike = 0
+def pairs_alike(people: Sequence[Person]) -> tuple[list[tuple[Person, Person]], bool]:
+    """Return which pairs may be one, and whether every pair was looked at that has to be."""
+    alike: list[tuple[Person, Person]] = []
     for number, (one, other) in enumerate(_pairs(people)):
         if number == MOST_COMPARED:
             return alike, False
-        alike += may_be_one(one, other)
+        if may_be_one(one, other):
+            alike.append((one, other))
     return alike, True
 
 

@@ -140,17 +140,20 @@ def _papers(case: ImportCase, gathered: Gathered, parcel: told.Parcel) -> Iterat
         place = places.of(path)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
         why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
-        yield _paper(case, path, kind, place.person, place.study_uid, why)
+        yield _paper(case, path, kind, place.person, place.study_uid, why, gathered.loose[path].hex())
     viewers = frozenset(parcel.viewers)
     for path in gathered.others:
         if path not in viewers:
             yield _paper(case, path, "other", None, "", "")
 
 
-def _paper(case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str) -> Row:
+def _paper(
+    case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str, digest: str = ""
+) -> Row:
     return {
         "id": new_id(), "organisation_id": case.organisation_id, "case_id": case.id, "file_name": path, "kind": kind,
-        "person_number": person, "study_uid": study_uid, "why": why, "filed": False, "written": "",
+        "person_number": person, "study_uid": study_uid, "why": why, "filed": False,
+        "digest": digest, "written": "",
     }  # fmt: skip
 
 

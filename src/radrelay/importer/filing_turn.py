@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.locking import lock_archive
-from radrelay.archive.tables import INSTANCE
 from radrelay.errors import Trouble, Unavailable
 from radrelay.importer import broken_off, cases, put_aside
 from radrelay.importer.beginning import ends_of
@@ -39,6 +38,7 @@ from radrelay.importer.filing_noted import (
 from radrelay.importer.import_errors import ImportPutAside, ImportUndecided, NotSentOn
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.papers import LEFT_OUT
+from radrelay.importer.papers_here import here_of_others
 from radrelay.importer.raw_parcel import RawParcel
 from radrelay.importer.reconciling import Wanted
 from radrelay.importer.surroundings import Site
@@ -157,10 +157,8 @@ class FilingTurn:
         under = Under(Wanted(patient, order_of(person)), source, person.filing_at)
 
         def is_here(sop_uid: str) -> bool:
-            mine = (INSTANCE.c.organisation_id == case.organisation_id, INSTANCE.c.sop_uid == sop_uid)
-            asked = sa.select(INSTANCE.c.id).where(*mine, INSTANCE.c.correlation_id != case.correlation_id)
             with self._parts.database.read() as session:
-                return session.scalar(asked.limit(1)) is not None
+                return bool(here_of_others(session, case, [sop_uid]))
 
         return Filer(self._parts.landing, origin, under, is_here)
 

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Literal
 
 from radrelay.importer.alike import may_be_one, pairs_alike
+from radrelay.importer.arrived import Person
 from radrelay.importer.completeness import Came, by_study
 from radrelay.importer.duplicates import Decision, Why
 from radrelay.importer.folding import compare
@@ -34,6 +35,8 @@ _OF_DUPLICATES: Mapping[Why, Level] = {
     "other-pixels": "stop", "other-encoding": "stop", "other-content": "stop", "other-study": "stop",
     "differs-in-parcel": "stop", "no-identity": "stop", "study-of-another": "stop",
 }  # fmt: skip
+PAIRS_TOLD = 5
+"""So many pairs of people who may be one are named; of further ones it is told how many they are."""
 PAPERS_ALONE = "papers-alone"
 NOTHING_CAME = frozenset({"list-empty", "parcel-empty", PAPERS_ALONE})
 """Stops that nobody undoes: there is nobody in the parcel whose images could be filed."""
@@ -157,10 +160,24 @@ def _contents(parcel: Parcel) -> Iterator[Finding]:
     if len(parcel.people) > 1:
         yield Finding("look", "several-people", {"people": len(parcel.people)})
         alike, whole = pairs_alike([one.person for one in parcel.people])
-        if alike:
-            yield Finding("look", "perhaps-one-person", {"pairs": alike})
+        for pair in alike[:PAIRS_TOLD]:
+            yield Finding("look", "perhaps-one-person", _pair(*pair))
+        if len(alike) > PAIRS_TOLD:
+            yield Finding("look", "more-perhaps-one-person", {"pairs": len(alike) - PAIRS_TOLD})
         if not whole:
             yield Finding("look", "people-not-compared", {"people": len(parcel.people)})
+
+
+def _pair(one: Person, other: Person) -> dict[str, Fact]:
+    """Return two people as a finding names them, so that they can be compared."""
+    return {
+        f"{which}_{what}": value
+        for which, who in (("one", one), ("other", other))
+        for what, value in (
+            ("name", who.name), ("born", who.birth_date.isoformat() if who.birth_date else ""),
+            ("id", who.patient_id), ("issuer", who.issuer),
+        )
+    }  # fmt: skip
 
 
 def _doubted(parcel: Parcel) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from radrelay.importer.findings import Parcel
 from radrelay.importer.form_ends import TAIL, ends_well
 from radrelay.importer.left_out import Folders, LeftFile, apart
 from radrelay.importer.named_within import another_within
+from radrelay.importer.papers import Kind as PaperKind
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
 from radrelay.importer.promises import Promise
@@ -101,7 +102,7 @@ class Gathered:
     documents: list[tuple[str, XdmDocument]] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)  # objects whose texts are read by guess
     enclosed: set[bytes] = field(default_factory=set)
-    loose: dict[str, bytes] = field(default_factory=dict)
+    loose: dict[str, bytes] = field(default_factory=dict)  # digests of papers, by file
     endless: list[str] = field(default_factory=list)  # documents that do not end as their form does
     unread: dict[str, str] = field(default_factory=dict)  # birth dates that are none, by file
     within: dict[str, str] = field(default_factory=dict)  # who else is named in an object, by file
@@ -157,14 +158,14 @@ def _enclosed(file: ParcelFile) -> bytes:
     return hashlib.sha256(document_in(parse(whole[head.dataset_offset :], head.transfer_syntax_uid))).digest()
 
 
-def _read_document(found: Gathered, file: ParcelFile, prefix: bytes, opened: Readable) -> None:
-    """Keep a document's digest, and whether it ends."""
+def _read_paper(found: Gathered, file: ParcelFile, prefix: bytes, opened: Readable, kind: PaperKind) -> None:
+    """Keep a paper's digest, and whether a document ends."""
     digest, tail, size = hashlib.sha256(prefix), prefix, len(prefix)
     while chunk := opened.read(_CHUNK):
         digest.update(chunk)
         tail, size = (tail + chunk)[-TAIL:], size + len(chunk)
     found.loose[file.path] = digest.digest()
-    if not ends_well("pdf", tail, size):
+    if kind == "document" and not ends_well("pdf", tail, size):
         found.endless.append(file.path)
 
 
@@ -194,10 +195,9 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         if read_one.sop_class == ENCAPSULATED_PDF and not read_one.pixels and file.size <= MOST_WHOLE:
             found.enclosed.add(_enclosed(file))
     elif (paper := kind_of(file.path, prefix)) is not None:
+        _read_paper(found, file, prefix, opened, paper)
         found.papers.append(file.path)
         found.seen.append(LoosePaper.of(file.path, prefix))
-        if paper == "document":
-            _read_document(found, file, prefix, opened)
     elif why := _unreadable(file.path, kind):
         found.unreadable.append((file.path, why))
     else:

@@ -158,6 +158,7 @@ class ImportPaper(Owned, Base):
     study_uid: Mapped[str] = mapped_column(String(64), default="")
     why: Mapped[str] = mapped_column(String(32), default="")
     filed: Mapped[bool] = mapped_column(Boolean, default=False)
+    digest: Mapped[str] = mapped_column(String(64), default="")  # SHA-256 of the file; "": it never becomes an object
     written: Mapped[str] = mapped_column(Text, default="")  # JSON: SHA-256 by SOP Instance UID; "": was here
 
 

@@ -66,6 +66,11 @@ class Around:
     after: bytes
 
 
+def paper_uid(study_uid: str, sha256: str) -> str:
+    """Return the UID of what a file with this SHA-256 becomes in a study; of several objects, of the first."""
+    return derived_uid("paper", study_uid, sha256)
+
+
 def document_around(name: str, head: bytes, size: int, sha256: str, study: StudyContext) -> Around:
     """Return what `paper_files` puts around a document, which is told by its beginning, size and SHA-256 alone.
 
@@ -82,7 +87,7 @@ def _placing(kind: Kind, name: str, sha256: str, study: StudyContext) -> Placing
     return Placing(
         made_at=datetime.combine(study.study_date or _UNDATED, study.study_time or time()),
         series_uid=derived_uid("papers", kind, study.study_uid),
-        sop_uid=derived_uid("paper", study.study_uid, sha256),
+        sop_uid=paper_uid(study.study_uid, sha256),
         series_number=SERIES_NUMBERS[kind],
         instance_number=int(said[1]) if said else 1,
         title=leaf[:64],

@@ -13,6 +13,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.archive.source_names import PORTALS
 from radrelay.importer.cases import FILED, OVER
 from radrelay.importer.import_errors import PageClosed, PageFull
 from radrelay.importer.models import ImportCase, ImportPage
@@ -68,7 +69,7 @@ def source_of(session: Session, organisation_id: uuid.UUID, settings: Settings, 
     """
     found = [one for one in list_sources(session, organisation_id) if one.kind == PORTAL]
     if not found:
-        name = free_name(session, organisation_id, "Portals")
+        name = free_name(session, organisation_id, PORTALS)
         return add_source(session, organisation_id, default_spec(name, PORTAL, settings), now)
     enabled = next((one for one in found if one.enabled), None)
     if enabled is None:

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Holding, Instance, Source
+from radrelay.archive.source_names import PORTALS
 from radrelay.intake.callers import allows, check_ae_title, check_callers, check_waiting
 from radrelay.intake.doors import Doors, folder_of_another, require_folder
 from radrelay.intake.envelope import Origin
@@ -130,7 +131,7 @@ def ensure_organisation_defaults(
     """Make the default sources of an organisation that has none yet."""
     if not any(source.kind != "folder" for source in list_sources(session, organisation_id)):
         for name, kind in (("DICOM", "dicom"), ("STOW-RS", "stow"), ("Upload", "upload"), ("Import", "import"),
-                           ("Portals", PORTAL)):  # fmt: skip
+                           (PORTALS, PORTAL)):  # fmt: skip
             add_source(session, organisation_id, default_spec(name, kind, settings), now)
 
 

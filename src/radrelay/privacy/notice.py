@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Source
+from radrelay.archive.source_names import source_name
 from radrelay.errors import Invalid
 from radrelay.identity.organisations import OrganisationView, organisation_of
 from radrelay.privacy.contacts import Contacts, Processor, contacts_of, processors
@@ -94,7 +95,9 @@ def _said(
     spans: list[tuple[str, int | None, int | None]],
 ) -> dict[str, str]:
     words = _WORDS[language]
-    lines = [f"- {_plain(name)}: {_span(language, kept, ceiling)}" for name, kept, ceiling in spans]
+    lines = [
+        f"- {_plain(source_name(name, language))}: {_span(language, kept, ceiling)}" for name, kept, ceiling in spans
+    ]
     return {
         "organisation": _plain(own.name),
         "region": region_in(language, own.region) or words["somewhere"],

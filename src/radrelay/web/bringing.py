@@ -56,7 +56,8 @@ class BroughtShown(BaseModel):
     """How it stands with what a patient has brought.
 
     `left` is how many more answers are sent, none where nobody has counted; `pictures` how many pictures have come.
-    `decision`: what became of what had been filed before a withdrawal.
+    `packs_since`: since then the portal is waited for, which packs or is busy; `next_try_at`: when it is asked again by
+    itself. `decision`: what became of what had been filed before a withdrawal.
     """
 
     organisation: str
@@ -68,6 +69,8 @@ class BroughtShown(BaseModel):
     questions: list[QuestionShown]
     bytes_received: int
     bytes_expected: int | None
+    packs_since: datetime | None
+    next_try_at: datetime | None
     pictures: int
     begun_at: datetime
     changed_at: datetime
@@ -144,11 +147,14 @@ def told(services: WebServices, session: Session, consent: ImportConsent) -> Bro
     facts = json.loads(row.error_facts) if row is not None and by_portal else {}
     left = facts.get("left")
     shown = row if row is not None and step not in ("withdrawn", "withdrawn-filed", "over") else None
+    fetched = row if row is not None and step == "fetching" else None
+    tries = json.loads(fetched.error_facts).get("next_attempt_at") if fetched and fetched.error_code else None
     return BroughtShown(
         organisation=organisations.name_of(session, consent.organisation_id), organisation_id=consent.organisation_id,
         step=step, host=shown.host if shown else "", code=row.error_code if row is not None and by_portal else "",
         left=left if isinstance(left, int) else None, questions=_questions(shown) if shown else [],
         bytes_received=shown.bytes_received if shown else 0, bytes_expected=shown.bytes_expected if shown else None,
+        packs_since=fetched.packs_since if fetched else None, next_try_at=tries,
         pictures=shown.objects if shown else 0, begun_at=consent.given_at,
         changed_at=row.changed_at if row is not None else consent.given_at, ends_at=shown.ends_at if shown else None,
         text_version=consent.text_version, withdrawn_at=consent.withdrawn_at,

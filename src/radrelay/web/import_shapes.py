@@ -17,14 +17,13 @@ from radrelay.importer.announced import Announced
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
 from radrelay.importer.findings import NOTHING_CAME, Finding, LocalKey
-from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.written_down import chosen_of, findings_of, order_of
 from radrelay.web.import_candidates import CandidateShown, PatientKey, PersonShown, StudyHere, candidates_shown
+from radrelay.web.import_papers import Papers, PaperShown
 from radrelay.web.problems import Trouble
-
-MAY_BE_FILED = "open"
 
 
 class QuestionShown(BaseModel):
@@ -81,16 +80,6 @@ class OrderChosen(BaseModel):
     procedure: str = ""
     step_id: str = ""
     step: str = ""
-
-
-class PaperShown(BaseModel):
-    """A document or picture beside the images; `why` says why it joins no study."""
-
-    file_name: str
-    kind: str
-    study_uid: str
-    why: str
-    filed: bool
 
 
 class ImportedPerson(BaseModel):
@@ -297,7 +286,7 @@ def _nothing_came(row: ImportCase) -> str:
 
 def detail(
     row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
-    papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
+    papers: Papers, here: Mapping[str, uuid.UUID], files_end: datetime | None,
     consent: ImportConsent | None = None, announced: Announced | None = None,
     apart: Mapping[PatientKey, list[StudyHere]] | None = None, hidden: Collection[LocalKey] = (),
 ) -> ImportDetail:  # fmt: skip
@@ -313,12 +302,12 @@ def detail(
         announced=None if announced is None else AnnouncedShown.model_validate(announced),
         findings=[_finding(one, done) for one in findings_of(row)],
         persons=persons,
-        papers=[_paper(one) for one in papers if one.person_number is None],
+        papers=papers.get(None, []),
     )
 
 
 def _person(
-    row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Sequence[ImportPaper],
+    row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Papers,
     here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
     hidden: Collection[LocalKey],
 ) -> ImportedPerson:  # fmt: skip
@@ -336,7 +325,7 @@ def _person(
         chosen=None if unseen else _chosen(patient),
         unseen=unseen,
         order=None if unseen else _order(order_of(row)),
-        papers=[_paper(one) for one in papers if one.person_number == row.number],
+        papers=papers.get(row.number, []),
         destination_id=row.destination_id,
         unsent=row.unsent,
         filed_at=row.filed_at,
@@ -370,10 +359,6 @@ def _finding(one: Finding, done: Mapping[str, Mapping[str, str]]) -> FindingShow
         confirmed_by=confirmed.get("by", ""),
         confirmed_at=datetime.fromisoformat(confirmed["at"]) if confirmed else None,
     )  # fmt: skip
-
-
-def _paper(one: ImportPaper) -> PaperShown:
-    return PaperShown(file_name=one.file_name, kind=one.kind, study_uid=one.study_uid, why=one.why, filed=one.filed)
 
 
 def _chosen(patient: LocalPatient | None) -> PatientChosen | None:

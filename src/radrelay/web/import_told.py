@@ -10,19 +10,22 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
-from radrelay.importer.deciding import Standing, key_of, objects_of, standing_of
+from radrelay.importer import cases
+from radrelay.importer.deciding import UNFILED, Standing, key_of, objects_of, standing_of
 from radrelay.importer.findings import Finding
 from radrelay.importer.import_errors import FindingGone, PatientUnseen
+from radrelay.importer.matching import Matched, match
 from radrelay.importer.models import ImportCase, ImportPerson
 from radrelay.importer.surroundings import Known
-from radrelay.importer.written_down import findings_of
+from radrelay.importer.written_down import candidates_of, findings_of, people_of
 from radrelay.web import importing, trail
 from radrelay.web.import_shapes import ImportDetail, ImportedPerson
-from radrelay.web.import_sight import UNSEEN, Sight, seen_by, told_of, touched
+from radrelay.web.import_sight import UNSEEN, Sight, key_chosen, possible, seen_by, told_of, touched
 from radrelay.web.services import WebServices
 
 TELL_WHOSE = frozenset({"id-of-another", "id-perhaps-of-another", "id-told-otherwise"})
 """Findings that name who has an ID here."""
+NOBODY = Matched((), None)
 
 
 def detail_told(
@@ -81,6 +84,24 @@ def require_decidable(
     standing = _standing(services, session, principal, case, person, known)
     if any(one.code == UNSEEN for one in standing.findings):
         raise PatientUnseen
+
+
+def require_all_decidable(
+    services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID
+) -> None:  # fmt: skip
+    """Raise `PatientUnseen` where somebody is kept from who asks who was chosen in an import, or may be meant.
+
+    What came of them is not theirs to erase.
+    """
+    case = importing.reached_case(services, session, principal, case_id)
+    people = cases.people_of(session, case_id)
+    sight = Sight.of(services, session, principal, {key for one in people for key in touched(one, Known())})
+    if not sight.hidden:
+        return
+    named = people_of(objects_of(session, case_id))
+    for one in people:
+        matched = match(named[one.number], case.birth_date, candidates_of(one)) if one.state in UNFILED else NOBODY
+        sight.require(key_chosen(one), *possible(matched))
 
 
 def _standing(

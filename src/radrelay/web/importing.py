@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access import GUEST, Principal, Right
 from radrelay.archive.models import Holding, Study
+from radrelay.archive.source_names import PORTALS
 from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.errors import RadrelayError
@@ -37,7 +38,7 @@ from radrelay.importer.import_errors import (
     OrderUnknown,
 )
 from radrelay.importer.local_values import tidied_order, written
-from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
 from radrelay.importer.names_gone import nameless
 from radrelay.importer.reconciling import LocalPatient, Order, Wanted, reconcile
 from radrelay.importer.surroundings import Candidates, Known, Site
@@ -47,6 +48,7 @@ from radrelay.intake.errors import ArchiveRefused, SourceUnknown
 from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
 from radrelay.routing.destinations import get_destination
 from radrelay.web.import_candidates import studies_apart
+from radrelay.web.import_papers import papers_shown
 from radrelay.web.import_shapes import (
     ActShown,
     Import,
@@ -137,7 +139,7 @@ def source_for(services: WebServices, session: Session, principal: Principal, wa
     ids = source_ids(services, session, principal)
     found = [one for one in list_sources(session, principal.organisation_id) if one.kind == PORTAL and one.enabled]
     if not found and ids is None:
-        name = free_name(session, principal.organisation_id, "Portals")
+        name = free_name(session, principal.organisation_id, PORTALS)
         spec = default_spec(name, PORTAL, services.settings)
         found = [add_source(session, principal.organisation_id, spec, services.clock.now())]
     for one in found:
@@ -193,7 +195,7 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
     with services.database.read() as session:
         row = reached_case(services, session, principal, case_id)
         objects = objects_of(session, case_id)
-        papers = list(session.scalars(_papers(case_id)))
+        papers = papers_shown(session, row)
         known = known_of(services, session, row)
         if row.names_end_at is None:
             people = [(one, nameless(one.number, objects)) for one in cases.people_of(session, case_id)]
@@ -210,10 +212,6 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
         found = detail(row, people, objects, papers, here, files_end, consent, announced, apart, sight.hidden)
     found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
     return found
-
-
-def _papers(case_id: uuid.UUID) -> sa.Select[ImportPaper]:
-    return sa.select(ImportPaper).where(ImportPaper.case_id == case_id).order_by(ImportPaper.file_name)
 
 
 def _seen(services: WebServices, session: Session, principal: Principal, study_uids: set[str]) -> dict[str, uuid.UUID]:
@@ -308,6 +306,12 @@ def require_seen(
     """Raise `PatientUnseen` where who was chosen, or is to be (`patient`), is kept from who asks."""
     keys = [key_chosen(person_in(session, case_id, number))]
     keys += [(patient.issuer, patient.patient_id)] if patient is not None else []
+    Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
+
+
+def require_all_seen(services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID) -> None:
+    """Raise `PatientUnseen` where somebody in an import was chosen, or is filed as, who is kept from who asks."""
+    keys = [key_chosen(one) for one in cases.people_of(session, case_id)]
     Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
 
 

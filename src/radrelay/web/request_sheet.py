@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from radrelay.archive.source_names import source_name
 from radrelay.mail import filled
 from radrelay.privacy.contacts import Contacts
 from radrelay.privacy.notice import Language
@@ -102,7 +103,9 @@ def _study(paper: Writing, study: Mapping[str, Any], seen: Sequence[Seen], langu
 def _kept(one: Mapping[str, Any], language: Language) -> str:
     words = WORDS[language]
     until = words["no-end"] if one["ends_at"] is None else words["until"].format(at=moment_of(one["ends_at"], language))
-    text = words["kept"].format(source=one["source"], since=moment_of(one["received_at"], language), until=until)
+    text = words["kept"].format(
+        source=source_name(one["source"], language), since=moment_of(one["received_at"], language), until=until
+    )
     if one["hold_until"] is not None:
         text += " " + words["held"].format(reason=one["hold_reason"] or "–")
     return text + (" " + words["clinic"].format(clinic=one["clinic"]) if one["clinic"] else "")

@@ -25,7 +25,7 @@ from radrelay.settings.zones import zone_of
 from radrelay.web import import_candidates, importing, trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.import_shapes import Import, ImportDetail, Imports
-from radrelay.web.import_told import detail_told
+from radrelay.web.import_told import detail_told, require_all_decidable
 from radrelay.web.import_wishes import (
     AfterWithdrawal,
     Answers,
@@ -132,6 +132,7 @@ def correct_birth_date(
     with services.database.write() as session:
         states = (cases.OPEN, cases.ASKING, cases.FAILED)
         row = reached_case(services, session, principal, case_id, states=states, lock=True)
+        importing.require_all_seen(services, session, principal, case_id)
         if row.state == cases.FAILED and row.resumes == cases.FILING:
             raise ImportElsewhere(state=row.state)
         row.birth_date = told.birth_date
@@ -148,6 +149,7 @@ def check_import(request: Request, services: Services, principal: Authenticated,
     """Look at all of it again: other systems here may know the patient by now."""
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id, states=(cases.OPEN,), lock=True)
+        importing.require_all_seen(services, session, principal, case_id)
         deciding.require_unfiled(session, row)
         cases.move(session, row, cases.CHECKING, services.clock.now())
         _note(services, row, principal, "check")
@@ -218,6 +220,7 @@ def decide_after_withdrawal(
     with services.database.write() as session:
         lock_archive(session)
         row = reached_case(services, session, principal, case_id)
+        importing.require_all_seen(services, session, principal, case_id)
         consent, gone = brought.decide(
             session, row, keep=told.keep, why=told.why, by=principal.name, now=services.clock.now()
         )
@@ -230,9 +233,15 @@ def decide_after_withdrawal(
 
 @router.delete("/{case_id}", status_code=204)
 def withdraw_import(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> None:
-    """Give an import up: all that came is erased. What was filed stays; while it is filed, it is refused."""
+    """Give an import up: all that came is erased. What was filed stays; while it is filed, it is refused.
+
+    So it is where somebody is kept from who asks who was chosen, or may be meant (`patient-unseen`).
+    """
+    with services.database.read() as session:
+        require_all_decidable(services, session, principal, case_id)
     with services.database.write() as session:
         lock_archive(session)
+        importing.require_all_seen(services, session, principal, case_id)
         brought.require_decided(session, reached_case(services, session, principal, case_id))
         row = beginning.withdraw(session, principal.organisation_id, case_id, services.clock.now())
         _note(services, row, principal, "give-up")

@@ -2452,6 +2452,7 @@ def importer_tables() -> None:
         sa.Column("study_uid", sa.String(length=64), nullable=False),
         sa.Column("why", sa.String(length=32), nullable=False),
         sa.Column("filed", sa.Boolean(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("written", sa.Text(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

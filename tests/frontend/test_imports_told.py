@@ -1,0 +1,100 @@
+"""What the pages of imports tell of papers, of people who may be one, and of somebody whom the reader may not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.frontend.conftest import OpenPage, Site, settled
+from tests.frontend.fake_imports import Row, finding, fitting, stopped
+from tests.frontend.test_imports_page import FITS, STOPPED
+from tests.pages import violations
+
+
+def paper(name: str, kind: str = "document", **told: object) -> Row:
+    return {"file_name": name, "kind": kind, "study_uid": "", "why": "", "filed": False, "here": False, **told}
+
+
+def test_papers_are_called_as_on_the_medium_and_what_is_here_is_not_announced(open_page: OpenPage, site: Site) -> None:
+    one = fitting(2)
+    one["persons"][0]["papers"] = [
+        paper("86c647a5.zip/Befund.pdf", study_uid="1", here=True), paper("86c647a5.zip/Brief.pdf", study_uid="1"),
+    ]  # fmt: skip
+    one["papers"] = [paper(f"86c647a5.zip/INFO/{number}.txt", "other") for number in range(12)]
+    one["findings"].append(finding("passed", "viewer-files", files=1, left="86c647a5.zip/README.TXT"))
+    site.world.imports.cases[1] = one
+    page = open_page(FITS, width=360, height=740, language="de", touch=True)
+    papers = page.locator("[data-person] li.small")
+    expect(papers.filter(has_text="Befund.pdf")).to_have_text(
+        "Befund.pdf ist schon hier und wird nicht noch einmal abgelegt"
+    )
+    expect(papers.filter(has_text="Brief.pdf")).to_have_text("Brief.pdf kommt als eigene Serie zur Studie")
+    others = page.locator("[data-others]")
+    expect(others).to_have_text("12 weitere Dateien des Mediums bleiben beim Paket", use_inner_text=True)
+    others.locator("summary").click()
+    expect(others).to_contain_text("INFO/11.txt")
+    expect(page.get_by_text("86c647a5")).to_have_count(0)
+    settled(page, site)
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_two_who_may_be_one_are_named_both(open_page: OpenPage, site: Site) -> None:
+    one = stopped(3)
+    pair = {
+        "one_name": "Müller^Anna", "one_born": "1978-12-24", "one_id": "EXT-88", "one_issuer": "",
+        "other_name": "", "other_born": "", "other_id": "", "other_issuer": "",
+    }  # fmt: skip
+    more = finding("look", "more-perhaps-one-person", pairs=2)
+    one["findings"] += [finding("look", "perhaps-one-person", **pair), more]
+    site.world.imports.cases[2] = one
+    page = open_page(STOPPED, language="de")
+    expect(page.locator("li[data-code=perhaps-one-person]")).to_have_text(
+        "Diese beiden können dieselbe Person sein: bitte vergleichen. "
+        "Müller, Anna, geboren 24.12.1978, ID EXT-88 / Ohne Namen"
+    )
+    expect(page.locator("li[data-code=more-perhaps-one-person]")).to_contain_text("2 weitere Paare")
+
+
+def test_somebody_whom_the_reader_may_not_see_is_said_to_be_there_and_left_to_a_colleague(
+    open_page: OpenPage, site: Site
+) -> None:
+    one, filed = fitting(2), fitting(3)
+    for case in (one, filed):
+        case["persons"][0] |= {"unseen": True, "candidates": [], "stopped": True}
+    one["persons"][0]["findings"].insert(0, finding("stop", "somebody-unseen"))
+    filed |= {"state": "filed", "filed_under": [{"name": "", "patient_id": ""}]}
+    filed["persons"][0] |= {"state": "filed", "filed_at": filed["created_at"], "filed_by": "weber"}
+    site.world.imports.cases[1:3] = [one, filed]
+    page = open_page("/imports", width=360, height=740, language="de", touch=True)
+    row = page.locator(f"[data-import='{filed['id']}']")
+    expect(row).to_contain_text("jemand, den Sie nicht sehen dürfen kam als Müller, Anna Luise")
+    page.goto(site.address + FITS)
+    expect(page.locator("[data-unseen]")).to_contain_text("Jemand aus Ihrem Haus hat eine Person gewählt")
+    expect(page.locator("[data-code=somebody-unseen]")).to_contain_text("Überlassen Sie das")
+    expect(page.locator("input[name=patient_id], button.file")).to_have_count(0)
+    expect(page.get_by_role("button", name="Aufgeben")).to_have_count(0)
+    settled(page, site)
+    assert violations(page) == []
+    page.goto(site.address + STOPPED)
+    expect(page.get_by_text("Abgelegt unter jemandem, den Sie nicht sehen dürfen")).to_be_visible()
+    for action in ("Zurücknehmen", "Paket löschen"):
+        expect(page.get_by_role("button", name=action)).to_have_count(0)
+    assert "undefined" not in page.locator("main").inner_text()
+
+
+def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
+    open_page: OpenPage, site: Site, tmp_path: Path
+) -> None:
+    walk, disc = tmp_path / "portal.har", tmp_path / "CD.zip"
+    for one in (walk, disc):
+        one.write_bytes(b"{}")
+    page = open_page("/imports", language="de")
+    choose = page.locator("form.card input[type=file]").first
+    choose.set_input_files(walk)
+    expect(page.locator("[data-walk]")).to_contain_text("„Dieses Portal als Rezept aufzeichnen“")
+    expect(page.locator("[data-picked]")).to_have_count(0)
+    choose.set_input_files(disc)
+    expect(page.locator("[data-picked]")).to_contain_text("CD.zip")
+    expect(page.locator("[data-walk]")).to_have_count(0)

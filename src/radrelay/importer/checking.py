@@ -130,7 +130,8 @@ def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
         place = place_of(path, people, checked.gathered.documents)
         kind = "document" if path.lower().endswith(".pdf") else "picture"
         why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
-        yield _paper(case, path, kind, place.person, place.study_uid, why)
+        row = _paper(case, path, kind, place.person, place.study_uid, why)
+        yield row | {"digest": checked.gathered.digests.get(path, "")}
     viewers = frozenset(checked.parcel.viewers)
     for path in checked.gathered.others:
         if path in viewers:
@@ -141,7 +142,7 @@ def _papers(case: ImportCase, checked: Checked) -> Iterator[Row]:
 def _paper(case: ImportCase, path: str, kind: str, person: int | None, study_uid: str, why: str) -> Row:
     return {
         "id": new_id(), "organisation_id": case.organisation_id, "case_id": case.id, "file_name": path, "kind": kind,
-        "person_number": person, "study_uid": study_uid, "why": why, "filed": False, "written": "",
+        "digest": "", "person_number": person, "study_uid": study_uid, "why": why, "filed": False, "written": "",
     }  # fmt: skip
 
 

@@ -329,6 +329,11 @@ def require_unfiled(session: Session, case: ImportCase) -> None:
         raise ImportElsewhere(state=cases.FILED)
 
 
+def is_undecided(session: Session, case: ImportCase) -> bool:
+    """Say whether nobody of an import has been filed, or was and is taken back: all of it can be looked at anew."""
+    return all(one.state in UNFILED for one in cases.people_of(session, case.id))
+
+
 def _open_person(
     session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int
 ) -> tuple[ImportCase, ImportPerson]:

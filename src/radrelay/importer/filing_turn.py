@@ -130,7 +130,7 @@ class FilingTurn:
     def _tried(
         self, filer: Filer, objects: Sequence[ImportObject], papers: Sequence[str], parcel: RawParcel
     ) -> dict[str, str]:
-        """Try all that is to land; returns why objects cannot be, by file. Raises `RawFileGone` where one is gone."""
+        """Try all that is to land; returns why objects cannot be, by file. Raises `RawFileGone`, `FileChanged`."""
         rows = {one.file_name: one for one in objects}
         lacking, flaws = {*rows, *papers}, {}
         for stored in parcel:
@@ -167,7 +167,7 @@ class FilingTurn:
     def _land(
         self, filer: Filer, objects: Sequence[ImportObject], papers: Sequence[ImportPaper], parcel: RawParcel
     ) -> dict[uuid.UUID, PaperOutcome]:
-        """Land all that is to be filed; returns what became of the papers. Raises `RawFileGone` where one is gone."""
+        """Land all that is to be filed; returns what became of the papers. Raises `RawFileGone`, `FileChanged`."""
         rows = {one.file_name: one for one in objects if _lands(one)}
         joined = {one.study_uid for one in papers}
         here = {one.file_name: one for one in objects if one.action == "skip" and one.study_uid in joined}
@@ -206,7 +206,7 @@ class FilingTurn:
             self._turn.look()
             paper = wanted.get(stored.path)
             if paper is not None:
-                filed[paper.id] = filer.paper(paper.file_name, stored, paper.study_uid)
+                filed[paper.id] = filer.paper(paper.file_name, stored, paper.study_uid, paper.digest)
         return filed
 
     def _indexed(self, organisation_id: uuid.UUID, filer: Filer) -> dict[str, str]:

@@ -102,6 +102,7 @@ class Gathered:
     guessed: list[str] = field(default_factory=list)  # objects whose texts are read by guess
     enclosed: set[bytes] = field(default_factory=set)
     loose: dict[str, bytes] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)  # of papers, by file
     endless: list[str] = field(default_factory=list)  # documents that do not end as their form does
     unread: dict[str, str] = field(default_factory=dict)  # birth dates that are none, by file
     within: dict[str, str] = field(default_factory=dict)  # who else is named in an object, by file
@@ -157,12 +158,17 @@ def _enclosed(file: ParcelFile) -> bytes:
     return hashlib.sha256(document_in(parse(whole[head.dataset_offset :], head.transfer_syntax_uid))).digest()
 
 
-def _read_document(found: Gathered, file: ParcelFile, prefix: bytes, opened: Readable) -> None:
-    """Keep a document's digest, and whether it ends."""
+def _read_paper(
+    found: Gathered, file: ParcelFile, prefix: bytes, opened: Readable, *, is_document: bool
+) -> None:  # fmt: skip
+    """Keep a paper's digest, and whether a document ends."""
     digest, tail, size = hashlib.sha256(prefix), prefix, len(prefix)
     while chunk := opened.read(_CHUNK):
         digest.update(chunk)
         tail, size = (tail + chunk)[-TAIL:], size + len(chunk)
+    found.digests[file.path] = digest.hexdigest()
+    if not is_document:
+        return
     found.loose[file.path] = digest.digest()
     if not ends_well("pdf", tail, size):
         found.endless.append(file.path)
@@ -196,8 +202,7 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
     elif (paper := kind_of(file.path, prefix)) is not None:
         found.papers.append(file.path)
         found.seen.append(LoosePaper.of(file.path, prefix))
-        if paper == "document":
-            _read_document(found, file, prefix, opened)
+        _read_paper(found, file, prefix, opened, is_document=paper == "document")
     elif why := _unreadable(file.path, kind):
         found.unreadable.append((file.path, why))
     else:

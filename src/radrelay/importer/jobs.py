@@ -28,13 +28,14 @@ from radrelay.importer.attempts_kept import AttemptsKept
 from radrelay.importer.browser.keeping import Keeping
 from radrelay.importer.cases import ASKING, CHECKING, FETCHING, FILING, OPEN, WORKED_ON
 from radrelay.importer.checking import check, open_parcel, require_same, write_down
-from radrelay.importer.deciding import reopen
+from radrelay.importer.deciding import is_undecided, reopen
 from radrelay.importer.errors import AnswerUnusable, AnswerWrong, BegunAgain, GivenUp, PortalStalled, PortalTrouble
 from radrelay.importer.filing_turn import FilingTurn
 from radrelay.importer.following import Fetched, Follow, Walk, Wanted, fetch, listed_text, questions_text
 from radrelay.importer.health import forget_fetches, note_fetch
 from radrelay.importer.import_errors import (
     FetchUnforeseen,
+    FileChanged,
     ImportBroken,
     ImportStopped,
     ImportUnconfirmed,
@@ -260,6 +261,8 @@ class ImportWork:
             if isinstance(error, AnswerWrong | AnswerUnusable | FetchUnforeseen):
                 self._forget_answers(row)
             cases.fail(session, row, Trouble.of(error), self._parts.clock.now())
+            if isinstance(error, FileChanged) and is_undecided(session, row):
+                row.resumes = CHECKING  # what landed goes, and all is looked at anew
 
     @staticmethod
     def _passing(turn: Turn, error: RadrelayError) -> bool:

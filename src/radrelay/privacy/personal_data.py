@@ -126,7 +126,9 @@ KEPT: dict[str, Kept] = {
         " patient_id_value patient_issuer patient_birth_date patient_sex transfer_syntax modality study_date"
         " description accession digest pixels header action why written", why=UNCHECKED,
     ),
-    "import_paper": _kept(untold="case_id file_name kind person_number study_uid why filed written", why=UNCHECKED),
+    "import_paper": _kept(
+        untold="case_id file_name kind digest person_number study_uid why filed written", why=UNCHECKED
+    ),
     "import_upload": _kept(
         untold="case_id key files size accounted came_files came_bytes named",
         why="how many files were to come, and did; they name nobody",

@@ -2448,6 +2448,7 @@ def importer_tables() -> None:
         sa.Column("case_id", Id(), nullable=False),
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("person_number", sa.Integer(), nullable=True),
         sa.Column("study_uid", sa.String(length=64), nullable=False),
         sa.Column("why", sa.String(length=32), nullable=False),

@@ -43,7 +43,7 @@ from radrelay.importer.raw_parcel import RawParcel
 from radrelay.importer.reconciling import Wanted
 from radrelay.importer.surroundings import Site
 from radrelay.importer.turns import Turn
-from radrelay.importer.written_down import arrived_of, chosen_of, order_of
+from radrelay.importer.written_down import arrived_of, checked_of, chosen_of, order_of, parted_of
 from radrelay.intake.envelope import Origin
 from radrelay.intake.raw_files import RawFileGone
 from radrelay.intake.sources import get_source
@@ -109,8 +109,8 @@ class FilingTurn:
         objects = [one for one in everything if one.person_number == person.number]
         with self._parts.database.write() as session:
             lock_archive(session)  # who deletes from here on sees that this import may count on what is here
-        known = self._parts.surroundings.known(Site.of(case), [arrived_of(one) for one in objects])
-        require_decided(case, person, everything, known)
+        known = self._parts.surroundings.known(Site.of(case), [arrived_of(one) for one in objects], [person])
+        require_decided(case, person, parted_of(map(checked_of, everything)), known)
         patient = chosen_of(person)
         if patient is None:
             raise ImportUndecided
@@ -121,7 +121,7 @@ class FilingTurn:
             for one in objects:
                 one.why = flaws.get(one.file_name, "")
             self._write_down(objects)
-            require_decided(case, person, everything, known)
+            require_decided(case, person, parted_of(map(checked_of, everything)), known)
         for one in objects:
             decision, flaw = found[one.file_name], flaws.get(one.file_name)
             one.action, one.why = ("quarantine", flaw) if flaw else (decision.action, decision.why)

@@ -44,7 +44,7 @@ from radrelay.importer.import_errors import (
 from radrelay.importer.models import ImportCase, ImportConsent
 from radrelay.importer.sealing import LinkSeal
 from radrelay.importer.slots import Slots
-from radrelay.importer.surroundings import Surroundings
+from radrelay.importer.surroundings import Surroundings, know_ahead
 from radrelay.importer.turns import Turn, TurnBroken, TurnOver
 from radrelay.intake.landing import Landing
 from radrelay.intake.raw_files import discard_raw
@@ -376,6 +376,7 @@ class ImportWork:
             with parts.database.read() as session:
                 require_same(session, turn.mine(session), parcel)
             raise
+        know_ahead(parts.surroundings, case, checked.parcel.people, turn.look)
         now = parts.clock.now()
         with parts.database.write() as session:
             row = turn.mine(session, lock=True)

@@ -165,6 +165,16 @@ class ImportPaper(Owned, Base):
     written: Mapped[str] = mapped_column(Text, default="")  # JSON: SHA-256 by SOP Instance UID; "": was here
 
 
+class ImportVersion(Base):
+    """By what an object that came here otherwise is known again, as `ImportObject.pixels` and `header`; made once."""
+
+    __tablename__ = "import_version"
+
+    instance_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("instance.id", ondelete="CASCADE"), primary_key=True)
+    pixels: Mapped[str] = mapped_column(String(64))
+    header: Mapped[str] = mapped_column(String(64))
+
+
 class ImportUpload(Owned, Base):
     """What an upload into an import said would come: `files` and their `size`, under the `key` of its list of files.
 

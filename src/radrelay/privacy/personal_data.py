@@ -129,6 +129,9 @@ KEPT: dict[str, Kept] = {
     "import_paper": _kept(
         untold="case_id file_name kind digest person_number study_uid why filed written", why=UNCHECKED
     ),
+    "import_version": _kept(
+        untold="instance_id pixels header", why="digests of objects, which are handed out themselves"
+    ),
     "import_upload": _kept(
         untold="case_id key files size accounted came_files came_bytes named",
         why="how many files were to come, and did; they name nobody",

@@ -17,10 +17,10 @@ from radrelay.importer.announced import Announced
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
 from radrelay.importer.findings import NOTHING_CAME, Finding, LocalKey
-from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.models import ImportCase, ImportConsent, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
-from radrelay.importer.written_down import chosen_of, findings_of, order_of
+from radrelay.importer.written_down import CheckedObject, chosen_of, findings_of, order_of
 from radrelay.web.import_candidates import CandidateShown, PatientKey, PersonShown, StudyHere, candidates_shown
 from radrelay.web.problems import Trouble
 
@@ -296,7 +296,7 @@ def _nothing_came(row: ImportCase) -> str:
 
 
 def detail(
-    row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
+    row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Mapping[int, Sequence[CheckedObject]],
     papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], files_end: datetime | None,
     consent: ImportConsent | None = None, announced: Announced | None = None,
     apart: Mapping[PatientKey, list[StudyHere]] | None = None, hidden: Collection[LocalKey] = (),
@@ -318,14 +318,14 @@ def detail(
 
 
 def _person(
-    row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Sequence[ImportPaper],
-    here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
+    row: ImportPerson, standing: Standing, objects: Mapping[int, Sequence[CheckedObject]],
+    papers: Sequence[ImportPaper], here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
     hidden: Collection[LocalKey],
 ) -> ImportedPerson:  # fmt: skip
     patient = chosen_of(row)
     unseen = patient is not None and (patient.issuer, patient.patient_id) in hidden
     done = json.loads(row.confirmed)
-    mine = [one for one in objects if one.person_number == row.number]
+    mine = objects.get(row.number, ())
     return ImportedPerson(
         number=row.number,
         state=row.state,
@@ -347,9 +347,9 @@ def _person(
 
 
 def _study(
-    study: ArrivedStudy, objects: Collection[ImportObject], standing: Standing, here: Mapping[str, uuid.UUID]
+    study: ArrivedStudy, objects: Collection[CheckedObject], standing: Standing, here: Mapping[str, uuid.UUID]
 ) -> StudyShown:
-    filed = Counter(one.why for one in objects if one.study_uid == study.study_uid and one.action)
+    filed = Counter(one.why for one in objects if one.action and one.arrived.study_uid == study.study_uid)
     found = {
         one.code: int(one.facts["objects"])
         for one in standing.findings

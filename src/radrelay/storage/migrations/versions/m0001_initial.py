@@ -2569,6 +2569,16 @@ def importer_tables() -> None:
     op.create_index("ux_import_consent_case", "import_consent", ["case_id"], unique=True)
     op.create_index("ux_import_consent_secret", "import_consent", ["secret_hash"], unique=True)
     op.create_table(
+        "import_version",
+        sa.Column("instance_id", Id(), nullable=False),
+        sa.Column("pixels", sa.String(length=64), nullable=False),
+        sa.Column("header", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["instance.id"], name=op.f("fk_import_version_instance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("instance_id", name=op.f("pk_import_version")),
+    )
+    op.create_table(
         "link_attempt",
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("spent", sa.Integer(), nullable=False),

@@ -82,10 +82,10 @@ def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -
     gathered = gather(_looking(parcel, turn))
     counts_objects, earlier = case.connector not in COUNT_FILES, frozenset(parcel.earlier)
     found = gathered.parcel(promises_of(case), counts_objects=counts_objects, earlier=earlier)
-    people = []
+    people, asking = list[tuple[ArrivedPerson, Candidates]](), here.asking()
     for arrived in found.people:
         turn.look()
-        people.append((arrived, here.candidates(Site.of(case), arrived, case.birth_date)))
+        people.append((arrived, here.candidates(Site.of(case), arrived, case.birth_date, asking)))
     return Checked(gathered, found, tuple(people))
 
 

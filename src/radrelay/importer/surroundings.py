@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -80,8 +80,15 @@ class Known:
 class Surroundings(Protocol):
     """What the importer asks of the rest of the house."""
 
-    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
-        """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction."""
+    def asking(self) -> Any:
+        """Begin to ask other systems for the people of a parcel: all of it is bounded, the same is asked once."""
+        ...
+
+    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None, asking: Any = None) -> Candidates:
+        """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction.
+
+        `asking` is what began with the parcel (`asking`).
+        """
         ...
 
     def near(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:

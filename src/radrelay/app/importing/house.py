@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from radrelay import audit
 from radrelay.access import Principal, system_principal
 from radrelay.app.importing.archives import (
+    Asking,
     Resting,
     archived_candidates,
     archived_holders,
@@ -69,14 +70,20 @@ class House:
         self._database, self._clock, self._reader = database, clock, reader
         self._archives, self._retrieve, self._resting = archives, retrieve, Resting()
 
-    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+    def asking(self) -> Asking:
+        """Begin to ask other systems for the people of a parcel."""
+        return Asking()
+
+    def candidates(
+        self, of: Site, arrived: ArrivedPerson, entered: date | None, asking: Asking | None = None
+    ) -> Candidates:
         """Return who somebody in a parcel may be here."""
         held = self.near(of, arrived, entered)
         with self._database.read() as session:
             nodes = archives_of(session, of.organisation_id) if self._archives is not None else []
             own = own_issuer(session, *of)
         if self._archives is not None and self._retrieve is not None:
-            asked = archived_candidates(self._archives, nodes, self._retrieve, arrived, entered, self._resting)
+            asked = archived_candidates(self._archives, nodes, self._retrieve, arrived, entered, self._resting, asking)
             held = together((held, asked))
         return replace(held, found=tuple(_issued(one, own) for one in held.found))
 

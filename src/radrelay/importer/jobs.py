@@ -216,7 +216,8 @@ class ImportWork:
             if row.attempts >= MOST_ATTEMPTS:
                 cases.fail(session, row, cases.trouble_of(row) or Trouble.of(ImportBroken()), now)
                 return None
-            if row.state == FETCHING and not self._slots.take(case_id, row.host, at_once=row.asks_until is not None):
+            portal = row.host if row.state == FETCHING else None
+            if not self._slots.take(case_id, portal, at_once=row.asks_until is not None):
                 row.next_attempt_at = now + timedelta(seconds=TURN_S)
                 return None
             row.attempts += 1

@@ -113,7 +113,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
         for study in arrived.studies
         for one in study.objects
     ]
-    case.objects = len(objects)
+    case.objects = sum(study.images for arrived, _ in checked.people for study in arrived.studies)
     _insert(session, ImportPerson, people)
     _insert(session, ImportObject, objects)
     _insert(session, ImportPaper, papers)

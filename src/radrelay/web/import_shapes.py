@@ -358,7 +358,7 @@ def _study(
     return StudyShown(
         study_uid=study.study_uid, study_date=study.date, description=study.description,
         modalities=list(study.modalities), accession=study.accession, series=study.series,
-        objects=len(study.objects), becomes=dict(filed) or found, study_id=here.get(study.study_uid),
+        objects=study.images, becomes=dict(filed) or found, study_id=here.get(study.study_uid),
     )  # fmt: skip
 
 

@@ -7,12 +7,12 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from radrelay.app.importing import archives
-from radrelay.app.importing.archives import Resting, archived_candidates, archived_holders
+from radrelay.app.importing.archives import Asking, Resting, archived_candidates, archived_holders
 from radrelay.importer.arrived import Person
 from radrelay.importer.holding import as_issued
 from radrelay.importer.matching import Candidate
@@ -168,6 +168,50 @@ def test_one_that_hangs_costs_a_parcel_of_many_people_its_time_once(monkeypatch:
     resting.note(NODE.id)
     pacs.down = False
     assert archived_candidates(pacs, [NODE], RetrieveSettings(), arrived, BORN, resting).silent == ()  # type: ignore[arg-type]
+
+
+def of_parcel(pacs: Pacs, people: list[Person]) -> list[tuple[list[str], tuple[str, ...]]]:
+    """Return who each of a parcel's people may be in an archive, and which archives were silent, asked in one check."""
+    asking, settings = Asking(), RetrieveSettings()
+    told = [
+        archived_candidates(pacs, [NODE], settings, ArrivedPerson(one, (one,), ()), BORN, Resting(), asking)  # type: ignore[arg-type]
+        for one in people
+    ]
+    return [([one.person.patient_id for one in found.found], found.silent) for found in told]
+
+
+def test_people_of_one_birth_date_cost_an_archive_one_question() -> None:
+    study = FoundStudy("1.2", "4711", "KH", "Schmidt^Anna", "19700102", "F")
+    pacs, people = Pacs((study,)), [Person(name, birth_date=BORN) for name in ("Meier^Eva", "Schmidt^Anna", "Kurz^Ute")]
+    assert of_parcel(pacs, people) == [([], ()), (["4711"], ()), ([], ())]
+    assert len(pacs.asked) == 1
+
+
+def test_a_parcel_of_very_many_people_does_not_have_archives_asked_for_all_of_them() -> None:
+    pacs = Pacs()
+    people = [Person(f"Meier^Eva{number}", birth_date=BORN + timedelta(days=number)) for number in range(1000)]
+    told = of_parcel(pacs, people)
+    silent = [silent for _, silent in told]
+    assert silent == [()] * archives.MOST_PEOPLE + [("Archive",)] * (1000 - archives.MOST_PEOPLE), "never as nobody"
+    assert len(pacs.asked) == archives.MOST_PEOPLE
+    many = Pacs(by_name=True)
+    assert [silent for _, silent in of_parcel(many, people)][-1] == ("Archive",)
+    assert len(many.asked) <= archives.MOST_QUESTIONS
+
+
+def test_what_takes_too_long_in_all_is_left_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "LONGEST_S", 0.0)
+    pacs = Pacs()
+    assert of_parcel(pacs, [Person("Meier^Eva", birth_date=BORN)]) == [([], ("Archive",))]
+    assert pacs.asked == []
+
+
+def test_one_that_was_silent_once_is_left_out_until_the_check_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "RESTS_S", 0.0)
+    pacs = Pacs(down=True)
+    people = [Person("Meier^Eva", birth_date=BORN + timedelta(days=number)) for number in range(20)]
+    assert {silent for _, silent in of_parcel(pacs, people)} == {("Archive",)}
+    assert len(pacs.asked) == 1
 
 
 @pytest.mark.parametrize(

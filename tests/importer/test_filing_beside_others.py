@@ -194,7 +194,7 @@ def test_a_path_that_leads_to_another_object_by_now_files_nobody(house: ImportHo
         session.execute(sa.delete(RawFile).where(RawFile.parcel_id == here))
         session.execute(sa.update(RawFile).where(RawFile.parcel_id == there).values(parcel_id=here))
     found = house.file(case_id)
-    assert (found["state"], found["error"]["code"]) == ("failed", "raw-file-gone")
+    assert (found["state"], found["error"]["code"]) == ("failed", "import-file-changed")
     assert (held(house, ours), held(house, theirs)) == ([], [])
     house.delete(case_id)
 

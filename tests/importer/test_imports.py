@@ -28,7 +28,7 @@ from radrelay.importer import hosts
 from radrelay.importer.waiting import today_at
 from radrelay.intake.raw_files import RawFiles
 from radrelay.storage.ids import new_id
-from radrelay.web import importing
+from radrelay.web import import_differences
 from tests.importer.house import ImportHouse, open_house
 from tests.importer.test_papers import PDF, picture
 from tests.web.conftest import Login
@@ -77,7 +77,7 @@ def test_a_link_becomes_a_study_of_the_local_patient(house: ImportHouse, monkeyp
     assert changes["PatientName"] == "Iwanowa^Maria"
     broken = Mock(side_effect=Malformed("broken"))
     with monkeypatch.context() as patched:  # what cannot be read is counted, and does not cost the rest
-        patched.setattr(importing, "reconcile", broken)
+        patched.setattr(import_differences, "reconcile", broken)
         unread = house.get(f"/{case_id}/people/0/differences")
     assert (unread["differences"], unread["unwritable"]) == ([], 4)
     refused = house.post(f"/{case_id}/people/0/file", {}, expect=409)

@@ -395,7 +395,10 @@ def test_of_two_pictures_with_one_number_the_second_by_name_is_set_aside_in_what
     (picture,) = phantoms.study("ct-head", seed=next(SEEDS), patient=PATIENTS[0], slices=1, size=32)
     other, before = picture[:-2] + b"\x07\x07", {one.id for one in house.instances()}
     case_id = house.bring({"2": other, "1": picture, "3": picture, "4": other}, str(PATIENTS[0].birth_date))
-    house.turn(case_id)
+    came = house.turn(case_id)
+    counted = came["persons"][0]["studies"][0]["objects"], came["objects"]
+    named = [one["facts"] for one in came["persons"][0]["findings"] if one["code"] == "named"]
+    assert (counted, named) == ((1, 1), [{"studies": 1, "objects": 1}]), "one image, however often it came"
     house.choose(case_id, {"name": "Müller^Jörg"})
     house.confirm_all(case_id)
     filed = house.file(case_id)

@@ -16,7 +16,7 @@ from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.duplicates import Decision
 from radrelay.importer.findings import Finding, Local, Parcel, of_parcel, of_person, worst
 from radrelay.importer.folding import NameVerdict, compare
-from radrelay.importer.matching import Candidate, Matched, match
+from radrelay.importer.matching import Candidate, Matched, Origin, match
 from radrelay.importer.parting import MOST_COMPARED, ArrivedPerson, agree, as_parted, part
 from radrelay.importer.promises import Promise
 
@@ -216,6 +216,28 @@ def test_who_agrees_in_all_and_is_the_only_one_is_proposed() -> None:
     assert [one.fit for one in found.compared] == ["fits", "not"]
     findings = of_person(0, one_person(came()), BORN, Local(found))
     assert worst(findings) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"archive": HERE, "hl7": ANNA}, ANNA.name), ({"archive": HERE, "worklist": ANNA}, ANNA.name),
+        ({"archive": HERE, "hl7": replace(ANNA, sex="")}, ANNA.name),
+        ({"worklist": HERE, "hl7": ANNA, "archive": HERE}, ANNA.name),
+        ({"archive": HERE, "hl7": replace(ANNA, name="Müller^Anna^Maria")}, "Müller^Anna^Maria"),
+        ({"archive": HERE, "pacs": ANNA}, HERE.name), ({"archive": HERE, "hl7": replace(ANNA, name="")}, HERE.name),
+        ({"archive": HERE, "hl7": replace(ANNA, birth_date=None)}, HERE.name),
+        ({"archive": HERE, "hl7": replace(ANNA, birth_date=LATER)}, HERE.name),
+    ],
+)  # fmt: skip
+def test_a_name_is_written_as_hl7_or_the_worklist_writes_it_where_id_and_birth_date_are_one(
+    told: dict[Origin, Person], name: str
+) -> None:
+    candidates = [
+        Candidate(origin, replace(one, patient_id=HERE.patient_id, issuer=HERE.issuer)) for origin, one in told.items()
+    ]
+    (found,) = match(one_person(came()), BORN, candidates).compared
+    assert found.person == replace(HERE, name=name)
 
 
 def test_one_place_here_may_leave_out_a_second_given_name() -> None:

@@ -132,3 +132,24 @@ def patient(house: ImportHouse, issuer: str, patient_id: str, into: str) -> Hl7P
         "patient_id": patient_id, "name": "Meier^Max", "into_patient_id": into, "into_issuer": issuer if into else "",
         "message_id": new_id(), "changed_at": now,
     })  # fmt: skip
+
+
+def test_a_patient_is_filed_with_the_name_as_hl7_writes_it_and_not_as_an_archive_does(house: ImportHouse) -> None:
+    first = house.bring({"chest": CHEST}, BORN_CT)
+    house.turn(first)
+    house.choose(first, JOERG | {"name": "Mueller^Joerg", "sex": "M"})
+    house.confirm_all(first)
+    assert house.file(first)["state"] == "filed"
+    row = patient(house, "KH", "4711", "")
+    row.name, row.birth_date, row.sex = "Müller^Jörg", BORN, "M"
+    with house.site.database.write() as session:
+        session.add(row)
+    second = house.bring(FILES, BORN_CT)
+    (candidate,) = house.turn(second)["persons"][0]["candidates"]
+    assert (candidate["origins"], candidate["proposed"]) == (["archive", "hl7"], True)
+    house.choose(second, {name: candidate["person"][name] for name in ("name", "patient_id", "issuer", "sex")})
+    house.confirm_all(second)
+    assert house.file(second)["state"] == "filed"
+    assert {(one.patient_name, one.instance_count) for one in house.studies()} == {
+        ("Mueller^Joerg", 1), ("Müller^Jörg", len(IMAGES)),
+    }  # fmt: skip

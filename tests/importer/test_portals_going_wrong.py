@@ -243,6 +243,21 @@ def test_a_portal_that_keeps_its_places_leaves_others_theirs() -> None:
     assert (Slots(1).take(ids[0], bad), slots.leave(ids[1])) == (True, ())
 
 
+def test_what_is_checked_or_filed_waits_for_no_portal_and_its_place_is_not_free_for_one() -> None:
+    slots, ids = Slots(4), [uuid.uuid4() for _ in range(6)]
+    assert slots.take(ids[0], "bad.example")
+    for one in ids[1:3]:
+        assert slots.take(one, None)
+    assert not slots.take(ids[3], "bad.example"), "it would be the last place"
+    assert slots.take(ids[4], "good.example")
+    assert slots.take(ids[5], None)  # nobody waits to have something filed
+    assert slots.leave(ids[5]) == (ids[3],)
+    assert slots.leave(ids[4]) == ()
+    assert not slots.take(ids[3], "bad.example")
+    assert slots.leave(ids[1]) == (ids[3],)
+    assert slots.take(ids[3], "bad.example")
+
+
 def test_an_import_waits_for_its_turn_behind_one_of_the_same_portal(
     house: ImportHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

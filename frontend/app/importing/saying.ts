@@ -85,8 +85,11 @@ export function findingText(one: ImportFinding, studies: readonly ImportedStudy[
 /** What a person can do about what stops it. */
 export const remedyText = (one: ImportFinding): string => tCode('imports.todo', one.code, t('imports.todo'));
 
-export function becomesText({ becomes, objects }: ImportedStudy): string {
-  const said = Object.entries(becomes).map(([why, n]) => (n === objects ? tCode('imports.becomesAll', why, why) : tCode('imports.becomes', why, why, { n })));
+/** What stands beside an image of the same number, which is counted already. */
+const BESIDE = new Set(['twice-in-parcel', 'differs-in-parcel']);
+
+export function becomesText({ becomes, objects }: Pick<ImportedStudy, 'becomes' | 'objects'>): string {
+  const said = Object.entries(becomes).map(([why, n]) => (n === objects && !BESIDE.has(why) ? tCode('imports.becomesAll', why, why) : tCode('imports.becomes', why, why, { n })));
   return said.join(', ');
 }
 

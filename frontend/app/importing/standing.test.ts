@@ -3,7 +3,7 @@ import type { Candidate, Import, ImportedPerson, ImportFinding, Portal } from '.
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
-import { cameText, nextTryText } from './saying';
+import { becomesText, cameText, nextTryText } from './saying';
 import { byWeight, distinct, inOrder, isKeptBack, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
@@ -26,6 +26,12 @@ it('reads dates as people write them, and guesses none', () => {
   expect(same.map(readDate)).toEqual(same.map(() => '1978-12-24'));
   expect(['1.2.1990', '19121920', '3. März 2001'].map(readDate)).toEqual(['1990-02-01', '1920-12-19', '2001-03-03']);
   expect(['', '24.12.78', '12/24/1978', '30.02.1990', '24. Foo 1978', 'heute', '1978'].map(readDate)).toEqual([null, null, null, null, null, null, null]);
+});
+
+it('says of images that came twice that they did, not that all of them did', () => {
+  expect(becomesText({ objects: 1, becomes: { new: 1, 'twice-in-parcel': 1 } })).toBe('all new, twice in the parcel: 1');
+  expect(becomesText({ objects: 1, becomes: { new: 1, 'differs-in-parcel': 1 } })).toBe('all new, contradict each other: 1');
+  expect(becomesText({ objects: 2, becomes: { new: 1, 'same-content': 1 } })).toBe('new: 1, here already: 1');
 });
 
 it('says what is missing before it is filed, in the order in which it is done', () => {

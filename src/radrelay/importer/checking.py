@@ -20,6 +20,7 @@ from radrelay.importer.import_errors import FilesChanged
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.paper_places import PaperPlaces
 from radrelay.importer.papers import PERHAPS_VIEWERS
+from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Site, Surroundings
 from radrelay.importer.turns import Turn
@@ -50,9 +51,11 @@ class Checked:
     `found` are findings about the parcel, `stray` about papers of nobody, which stand behind what was learnt since.
     """
 
+    arrived: tuple[ArrivedPerson, ...]
     found: tuple[told.Finding, ...]
     stray: tuple[told.Finding, ...]
     came: str
+    images: int
     people: list[Row]
     objects: list[Row]
     papers: list[Row]
@@ -88,15 +91,17 @@ def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -
     gathered = gather(_looking(parcel, turn))
     counts_objects, earlier = case.connector not in COUNT_FILES, frozenset(parcel.earlier)
     found = gathered.parcel(promises_of(case), counts_objects=counts_objects, earlier=earlier)
-    people = []
+    people, asking = list[tuple[ArrivedPerson, Candidates]](), here.asking()
     for arrived in found.people:
         turn.look()
-        people.append((arrived, here.candidates(Site.of(case), arrived, case.birth_date)))
+        people.append((arrived, here.candidates(Site.of(case), arrived, case.birth_date, asking)))
     papers = list(_papers(case, gathered, found))
     return Checked(
+        found.people,
         (*told.of_parcel(found), *_not_asked(candidates for _, candidates in people)),
         tuple(_stray(papers) if people else ()),
         came_text(found.people),
+        sum(study.images for arrived in found.people for study in arrived.studies),
         [person_row(case, number, one, candidates.found) for number, (one, candidates) in enumerate(people)],
         [
             object_row(case, number, one)
@@ -115,7 +120,7 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     lacking = json.loads(case.lacking)
     since = (*([told.not_brought(lacking)] if lacking else ()), *announced.findings_of(session, case.id))
     case.findings, case.confirmed = findings_text((*checked.found, *since, *checked.stray)), "{}"
-    case.came, case.objects = checked.came, len(checked.objects)
+    case.came, case.objects = checked.came, checked.images
     _insert(session, ImportPerson, checked.people)
     _insert(session, ImportObject, checked.objects)
     _insert(session, ImportPaper, checked.papers)

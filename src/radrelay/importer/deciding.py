@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.errors import Trouble
+from radrelay.errors import RadrelayError, Trouble
 from radrelay.importer import cases, findings
 from radrelay.importer.cases import OPEN
 from radrelay.importer.duplicates import decide
@@ -38,7 +38,7 @@ from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.surroundings import Candidates, Known
 from radrelay.importer.written_down import (
-    arrived_of,
+    Parted,
     candidates_of,
     chosen_of,
     chosen_text,
@@ -46,7 +46,6 @@ from radrelay.importer.written_down import (
     held_elsewhere,
     order_of,
     order_text,
-    people_of,
 )
 
 CHOICE = frozenset({"several-fit", "nobody-fits", "nobody-here"})
@@ -88,6 +87,21 @@ class Standing:
         return tuple(one for one in self.findings if one.level == "look" and key_of(one) not in self.confirmed)
 
 
+Grounds = tuple[object, ...]
+
+
+class Outdated(Exception):
+    """Something has been changed since it was judged: it is judged anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether somebody may be filed (`trouble`: why not), and on what that was found."""
+
+    grounds: Grounds
+    trouble: RadrelayError | None = None
+
+
 def key_of(one: Finding) -> str:
     """Return what a finding is confirmed by: of other facts, or of another local patient, it is another one."""
     facts = json.dumps(dict(one.facts), sort_keys=True)
@@ -96,15 +110,10 @@ def key_of(one: Finding) -> str:
 
 
 def standing_of(
-    case: ImportCase, person: ImportPerson, everything: Sequence[ImportObject], known: Known,
-    people: Mapping[int, ArrivedPerson] | None = None,
+    case: ImportCase, person: ImportPerson, everything: Parted, known: Known
 ) -> Standing:  # fmt: skip
-    """Return how it stands with somebody, by what is known now; `everything` are the objects of the whole parcel.
-
-    `people`: whom it names (`people_of`), where that has been found out already.
-    """
-    arrived = (people_of(everything) if people is None else people).get(person.number)
-    objects = [one for one in everything if one.person_number == person.number]
+    """Return how it stands with somebody, by what is known now; `everything` are all who are in the parcel."""
+    arrived, objects = everything.people.get(person.number), everything.objects.get(person.number, ())
     if arrived is None or sum(len(study.objects) for study in arrived.studies) != len(objects):
         raise ImportElsewhere(state=case.state)
     matched = match(arrived, case.birth_date, candidates_of(person))
@@ -113,8 +122,8 @@ def standing_of(
     key = (patient.issuer, patient.patient_id) if patient else None
     if key is None and proposed is not None:
         key = (proposed.issuer, proposed.patient_id)
-    decisions = decide((arrived_of(one) for one in objects), known.objects, known.patients, key) if key else ()
-    flawed = {one.file_name: one.why for one in objects if one.why in FLAWS}
+    decisions = decide((one.arrived for one in objects), known.objects, known.patients, key) if key else ()
+    flawed = {one.arrived.file: one.why for one in objects if one.why in FLAWS}
     local = Local(matched, decisions, known.accessions, tuple(flawed.items()))
     found = findings.of_person(person.number, arrived, case.birth_date, local)
     if any(one.action in ("file", "skip") and one.arrived.file not in flawed for one in decisions):
@@ -167,7 +176,7 @@ def _held(
         return
     told, silent = held_elsewhere(person)
     elsewhere = (Holder(one) for one in dict.fromkeys((*candidates_of(person), *told)))
-    found = of_holders(patient, arrived, case.birth_date, (*known.holders(patient.patient_id), *elsewhere))
+    found = of_holders(patient, arrived, case.birth_date, (*known.who_has(patient.patient_id), *elsewhere))
     yield from (replace(one, person=person.number) for one in found)
     if silent:
         yield Finding(
@@ -187,12 +196,12 @@ def _ordered(
     if order is None or person.state not in UNFILED:
         return
     facts, about = {"order": order.accession}, (_key(patient),)
-    if order_among(order, known.orders(patient.patient_id, patient.issuer)) is None:
+    if order_among(order, known.orders_of(patient.issuer, patient.patient_id)) is None:
         yield Finding("stop", "order-of-another", facts, person.number, about=about)
     uids = {one.study_uid for one in arrived.studies}
     if len(uids) > 1:
         yield Finding("look", "order-of-several-studies", {**facts, "studies": len(uids)}, person.number, about=about)
-    if others := set(known.numbered(order.accession)) - uids:
+    if others := set(known.studies_of(order.accession)) - uids:
         yield Finding("look", "order-taken", {**facts, "studies": len(others)}, person.number, about=about)
 
 
@@ -271,28 +280,59 @@ def confirm(
     case.changed_at = now
 
 
+def judge(
+    case: ImportCase, person: ImportPerson, everything: Parted, known: Known
+) -> Judgement:  # fmt: skip
+    """Work out whether somebody's studies may be filed, before the transaction in which that is asked for."""
+    try:
+        require_decided(case, person, everything, known)
+    except (ImportUndecided, ImportStopped, ImportUnconfirmed, ImportElsewhere) as error:
+        return Judgement(grounds_of(case, person), error)
+    return Judgement(grounds_of(case, person))
+
+
+def grounds_of(case: ImportCase, person: ImportPerson | None = None) -> Grounds:
+    """Return on what a judgement rests: a check makes other rows, and whoever decides something says so in them."""
+    parcel = (
+        case.state, case.changed_at, case.checked_at, case.birth_date, case.findings, case.confirmed, case.error_code,
+    )  # fmt: skip
+    if person is None:
+        return parcel
+    of_person = (person.matched, person.chosen, person.import_order, person.confirmed)
+    return (*parcel, person.id, person.state, *of_person)
+
+
+def require_same(session: Session, case: ImportCase, number: int | None, grounds: Grounds) -> None:
+    """Raise `Outdated` where something has been changed since it was judged; the import is locked."""
+    person = None if number is None else _person(session, case.id, number)
+    if grounds_of(case, person) != grounds:
+        raise Outdated
+
+
 def file(
     session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int, destination_id: uuid.UUID | None,
-    by: str, known: Known, now: datetime, under: tuple[str, str] | None = None,
+    by: str, judged: Judgement, now: datetime, under: tuple[str, str] | None = None,
 ) -> ImportCase:  # fmt: skip
-    """Have somebody's studies filed; raises `ImportUndecided`, `ImportStopped`, `ImportUnconfirmed`.
+    """Have somebody's studies filed as it was judged; raises `ImportUndecided`, `ImportStopped`, `ImportUnconfirmed`.
 
-    `under` is the issuer and ID of whom who asks sees as chosen; raises `ImportChosenOtherwise` where it is another.
+    Raises `Outdated` where something has been changed since. `under` is the issuer and ID of whom who asks sees as
+    chosen; raises `ImportChosenOtherwise` where it is another.
     """
     case, person = _open_person(session, organisation_id, case_id, number)
     chosen = chosen_of(person)
     if under is not None and (chosen is None or (chosen.issuer, chosen.patient_id) != under):
         raise ImportChosenOtherwise
-    require_decided(case, person, objects_of(session, case_id), known)
+    if judged.grounds != grounds_of(case, person):
+        raise Outdated
+    if judged.trouble is not None:
+        raise judged.trouble
     person.state, person.filing_at, person.filed_by = "filing", now, by[:200]
     person.destination_id = destination_id
     cases.move(session, case, cases.FILING, now)
     return case
 
 
-def require_decided(
-    case: ImportCase, person: ImportPerson, everything: Sequence[ImportObject], known: Known
-) -> Standing:
+def require_decided(case: ImportCase, person: ImportPerson, everything: Parted, known: Known) -> Standing:
     """Raise `ImportUndecided`, `ImportStopped` or `ImportUnconfirmed` unless somebody's studies may be filed now."""
     if chosen_of(person) is None:
         raise ImportUndecided
@@ -329,14 +369,24 @@ def require_unfiled(session: Session, case: ImportCase) -> None:
         raise ImportElsewhere(state=cases.FILED)
 
 
+def is_undecided(session: Session, case: ImportCase) -> bool:
+    """Say whether nobody of an import has been filed, or was and is taken back: all of it can be looked at anew."""
+    return all(one.state in UNFILED for one in cases.people_of(session, case.id))
+
+
 def _open_person(
     session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int
 ) -> tuple[ImportCase, ImportPerson]:
     case = cases.get_case(session, organisation_id, case_id, states=(OPEN,), lock=True)
+    person = _person(session, case_id, number)
+    if person.state != "open":
+        raise ImportElsewhere(state=person.state)
+    return case, person
+
+
+def _person(session: Session, case_id: uuid.UUID, number: int) -> ImportPerson:
     asked = sa.select(ImportPerson).where(ImportPerson.case_id == case_id, ImportPerson.number == number)
     person = session.scalar(asked)
     if person is None:
         raise ImportUnknown
-    if person.state != "open":
-        raise ImportElsewhere(state=person.state)
-    return case, person
+    return person

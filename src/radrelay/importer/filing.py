@@ -25,6 +25,7 @@ from radrelay.importer.arrived import Person
 from radrelay.importer.duplicates import DIFFERS, Decision, PatientKey, decide
 from radrelay.importer.findings import NOT_READABLE, NOT_WRITABLE
 from radrelay.importer.gathering import MOST_WHOLE, Readable
+from radrelay.importer.import_errors import FileChanged
 from radrelay.importer.models import ImportObject
 from radrelay.importer.papers import document_around, kind_of, paper_files
 from radrelay.importer.raw_parcel import PIECE, StoredFile
@@ -36,7 +37,6 @@ from radrelay.intake.errors import ArchiveRefused
 from radrelay.intake.file_kinds import PREFIX_BYTES
 from radrelay.intake.landing import Landing
 from radrelay.intake.object_writer import FileFacts, Fragment, Landed, ObjectWriter
-from radrelay.intake.raw_files import RawFileGone
 
 WINDOWS = (256 << 10, 4 << 20, 64 << 20, MOST_WHOLE)
 TO_QUARANTINE = frozenset({"other-pixels", "other-encoding", "other-content", DIFFERS})
@@ -95,7 +95,7 @@ class Filer:
     def flaw_of(self, row: ImportObject, stored: StoredFile) -> str:
         """Return why an object cannot be filed under the patient, nothing where it can; nothing lands.
 
-        Raises `RawFileGone` where the file is another one by now.
+        Raises `FileChanged` where the file begins as another one by now; it is read to its end when it is filed.
         """
         try:
             with stored.open() as opened:
@@ -110,7 +110,7 @@ class Filer:
         return ""
 
     def file(self, row: ImportObject, stored: StoredFile) -> None:
-        """File an object; raises `RawFileGone` where the file is another one by now."""
+        """File an object; raises `FileChanged` where the file is another one by now."""
         try:
             with stored.open() as opened:
                 landed = self._write(row, opened, stored.size)
@@ -127,16 +127,24 @@ class Filer:
         self.outcomes[row.id] = {"written": landed.sha256.hex()}
 
     def look_at(self, row: ImportObject, stored: StoredFile) -> None:
-        """Learn from an object that is here already what papers of its study are to say."""
+        """Learn from an object that is here already what papers of its study are to say; raises `FileChanged`."""
         try:
             with stored.open() as opened:
-                after, ts = self._reconciled(row, front_of(opened, stored.size))
+                front = front_of(opened, stored.size)
+                after, ts = self._reconciled(row, front)
+                passing = Passing.of(front)
+                while piece := opened.read(PIECE):
+                    passing.update(piece)
+                passing.require(row)
         except (NotWritable, Malformed, ArchiveRefused):
             return
         self._learn(parse(after, ts))
 
-    def paper(self, name: str, stored: StoredFile, study_uid: str) -> PaperOutcome:
-        """File a document or picture that came beside a study; what is here, or came twice, is not filed again."""
+    def paper(self, name: str, stored: StoredFile, study_uid: str, digest: str = "") -> PaperOutcome:
+        """File a document or picture that came beside a study; what is here, or came twice, is not filed again.
+
+        `digest` is of the one that was checked; raises `FileChanged` where the file is another one by now.
+        """
         context = self.contexts.get(study_uid)
         if context is None:
             return PaperOutcome(NO_IMAGE)
@@ -146,11 +154,13 @@ class Filer:
             with stored.open() as opened:
                 kind = kind_of(name, opened.read(PREFIX_BYTES))
             if kind == "document":
-                return PaperOutcome("", self._document(name, stored, context))
+                return PaperOutcome("", self._document(name, stored, context, digest))
             if stored.size > LARGEST_PICTURE:
                 return PaperOutcome(UNUSABLE)
             with stored.open() as opened:
-                made = paper_files(name, opened.read(), context)
+                whole = opened.read()
+            _require_checked(name, digest, hashlib.sha256(whole).hexdigest())
+            made = paper_files(name, whole, context)
         except (NotADocument, TooLarge, Invalid, Malformed, ArchiveRefused):
             return PaperOutcome(UNUSABLE)
         written = {}
@@ -161,7 +171,7 @@ class Filer:
             written[head.sop_uid] = self._land_paper(name, named, pieces)
         return PaperOutcome("", written)
 
-    def _document(self, name: str, stored: StoredFile, context: StudyContext) -> dict[str, str]:
+    def _document(self, name: str, stored: StoredFile, context: StudyContext, checked: str) -> dict[str, str]:
         """File a PDF piece by piece, which is read twice: what it is told by stands before it."""
         digest = hashlib.sha256()
         with stored.open() as opened:
@@ -169,6 +179,7 @@ class Filer:
             digest.update(head)
             while piece := opened.read(PIECE):
                 digest.update(piece)
+        _require_checked(name, checked, digest.hexdigest())
         around = document_around(name, head, stored.size, digest.hexdigest(), context)
         named = ENCAPSULATED_PDF, around.sop_uid, EXPLICIT_LE
         pieces = chain([around.before], stored.open_pieces(), [around.after])
@@ -188,11 +199,11 @@ class Filer:
         return landed.sha256.hex()
 
     def _reconciled(self, row: ImportObject, front: Front) -> Made:
-        """Return an object's front under the patient, and its transfer syntax; it is the one that was checked."""
+        """Return an object's front under the patient, and its transfer syntax; raises `FileChanged`."""
         header = parse(front.before, front.ts)
         is_it = (header.text(0x00080018)[:64], header.text(0x0020000D)[:64]) == (row.sop_uid, row.study_uid)
         if not is_it or Person.of(header) != arrived_of(row).person:
-            raise RawFileGone
+            raise FileChanged(file=row.file_name)
         made = reconcile(front.before, front.ts, self.under.wanted, self.under.source, self.under.at)
         return made or (front.before, front.ts)
 
@@ -206,9 +217,12 @@ class Filer:
         writer = self._begin(sop_class, sop_uid, ts)
         writer.write(after)
         writer.write(front.read_ahead)
+        passing = Passing.of(front)
         while piece := opened.read(PIECE):
+            passing.update(piece)
             writer.write(piece)
             writer.raise_failure()
+        passing.require(row)
         landed = writer.finish(wait=False)
         self._learn(header)
         return landed
@@ -239,6 +253,33 @@ class Front:
     before: bytes
     read_ahead: bytes
     ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Tells of what passes by whether it is the very object that was checked: a path may mean another file by now."""
+
+    _digest: hashlib._Hash
+
+    @classmethod
+    def of(cls, front: Front) -> Passing:
+        """Begin with what was read first."""
+        digest = hashlib.sha256(front.before)
+        digest.update(front.read_ahead)
+        return cls(digest)
+
+    def update(self, piece: bytes) -> None:
+        """Take what comes next."""
+        self._digest.update(piece)
+
+    def require(self, row: ImportObject) -> None:
+        """Raise `FileChanged` where all that has passed is not what was checked."""
+        _require_checked(row.file_name, row.digest, self._digest.hexdigest())
+
+
+def _require_checked(name: str, checked: str, digest: str) -> None:
+    if checked and checked != digest:
+        raise FileChanged(file=name)
 
 
 def front_of(opened: Readable, size: int) -> Front:

@@ -43,7 +43,7 @@ from radrelay.importer.raw_parcel import RawParcel
 from radrelay.importer.reconciling import Wanted
 from radrelay.importer.surroundings import Site
 from radrelay.importer.turns import Turn
-from radrelay.importer.written_down import arrived_of, chosen_of, order_of
+from radrelay.importer.written_down import arrived_of, checked_of, chosen_of, order_of, parted_of
 from radrelay.intake.envelope import Origin
 from radrelay.intake.raw_files import RawFileGone
 from radrelay.intake.sources import get_source
@@ -109,8 +109,8 @@ class FilingTurn:
         objects = [one for one in everything if one.person_number == person.number]
         with self._parts.database.write() as session:
             lock_archive(session)  # who deletes from here on sees that this import may count on what is here
-        known = self._parts.surroundings.known(Site.of(case), [arrived_of(one) for one in objects])
-        require_decided(case, person, everything, known)
+        known = self._parts.surroundings.known(Site.of(case), [arrived_of(one) for one in objects], [person])
+        require_decided(case, person, parted_of(map(checked_of, everything)), known)
         patient = chosen_of(person)
         if patient is None:
             raise ImportUndecided
@@ -121,7 +121,7 @@ class FilingTurn:
             for one in objects:
                 one.why = flaws.get(one.file_name, "")
             self._write_down(objects)
-            require_decided(case, person, everything, known)
+            require_decided(case, person, parted_of(map(checked_of, everything)), known)
         for one in objects:
             decision, flaw = found[one.file_name], flaws.get(one.file_name)
             one.action, one.why = ("quarantine", flaw) if flaw else (decision.action, decision.why)
@@ -130,7 +130,7 @@ class FilingTurn:
     def _tried(
         self, filer: Filer, objects: Sequence[ImportObject], papers: Sequence[str], parcel: RawParcel
     ) -> dict[str, str]:
-        """Try all that is to land; returns why objects cannot be, by file. Raises `RawFileGone` where one is gone."""
+        """Try all that is to land; returns why objects cannot be, by file. Raises `RawFileGone`, `FileChanged`."""
         rows = {one.file_name: one for one in objects}
         lacking, flaws = {*rows, *papers}, {}
         for stored in parcel:
@@ -165,7 +165,7 @@ class FilingTurn:
     def _land(
         self, filer: Filer, objects: Sequence[ImportObject], papers: Sequence[ImportPaper], parcel: RawParcel
     ) -> dict[uuid.UUID, PaperOutcome]:
-        """Land all that is to be filed; returns what became of the papers. Raises `RawFileGone` where one is gone."""
+        """Land all that is to be filed; returns what became of the papers. Raises `RawFileGone`, `FileChanged`."""
         rows = {one.file_name: one for one in objects if _lands(one)}
         joined = {one.study_uid for one in papers}
         here = {one.file_name: one for one in objects if one.action == "skip" and one.study_uid in joined}
@@ -204,7 +204,7 @@ class FilingTurn:
             self._turn.look()
             paper = wanted.get(stored.path)
             if paper is not None:
-                filed[paper.id] = filer.paper(paper.file_name, stored, paper.study_uid)
+                filed[paper.id] = filer.paper(paper.file_name, stored, paper.study_uid, paper.digest)
         return filed
 
     def _indexed(self, organisation_id: uuid.UUID, filer: Filer) -> dict[str, str]:

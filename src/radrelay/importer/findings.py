@@ -310,7 +310,7 @@ def _named(arrived: ArrivedPerson) -> Iterator[Finding]:
 
 
 def _objects(arrived: ArrivedPerson) -> int:
-    return sum(len(one.objects) for one in arrived.studies)
+    return sum(one.images for one in arrived.studies)
 
 
 def _born(arrived: ArrivedPerson, entered: date | None) -> Iterator[Finding]:

@@ -227,6 +227,13 @@ class FilesChanged(ImportTrouble, Unavailable):
     http_status = 503
 
 
+class FileChanged(ImportTrouble, Conflict):
+    """A file is not the one that was checked, so nothing of it is filed; all files have to be checked anew."""
+
+    code = "import-file-changed"
+    http_status = 409
+
+
 class PageUnnamed(ImportTrouble, Conflict):
     """The page says not yet who is responsible: name the organisation and the controller, and publish both texts."""
 

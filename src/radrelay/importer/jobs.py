@@ -28,13 +28,14 @@ from radrelay.importer.attempts_kept import AttemptsKept
 from radrelay.importer.browser.keeping import Keeping
 from radrelay.importer.cases import ASKING, CHECKING, FETCHING, FILING, OPEN, WORKED_ON
 from radrelay.importer.checking import check, open_parcel, require_same, write_down
-from radrelay.importer.deciding import reopen
+from radrelay.importer.deciding import is_undecided, reopen
 from radrelay.importer.errors import AnswerUnusable, AnswerWrong, BegunAgain, GivenUp, PortalStalled, PortalTrouble
 from radrelay.importer.filing_turn import FilingTurn
 from radrelay.importer.following import Fetched, Follow, Walk, Wanted, fetch, listed_text, questions_text
 from radrelay.importer.health import forget_fetches, note_fetch
 from radrelay.importer.import_errors import (
     FetchUnforeseen,
+    FileChanged,
     ImportBroken,
     ImportStopped,
     ImportUnconfirmed,
@@ -43,7 +44,7 @@ from radrelay.importer.import_errors import (
 from radrelay.importer.models import ImportCase, ImportConsent
 from radrelay.importer.sealing import LinkSeal
 from radrelay.importer.slots import Slots
-from radrelay.importer.surroundings import Surroundings
+from radrelay.importer.surroundings import Surroundings, know_ahead
 from radrelay.importer.turns import Turn, TurnBroken, TurnOver
 from radrelay.intake.landing import Landing
 from radrelay.intake.raw_files import discard_raw
@@ -216,7 +217,8 @@ class ImportWork:
             if row.attempts >= MOST_ATTEMPTS:
                 cases.fail(session, row, cases.trouble_of(row) or Trouble.of(ImportBroken()), now)
                 return None
-            if row.state == FETCHING and not self._slots.take(case_id, row.host, at_once=row.asks_until is not None):
+            portal = row.host if row.state == FETCHING else None
+            if not self._slots.take(case_id, portal, at_once=row.asks_until is not None):
                 row.next_attempt_at = now + timedelta(seconds=TURN_S)
                 return None
             row.attempts += 1
@@ -261,6 +263,8 @@ class ImportWork:
             if isinstance(error, AnswerWrong | AnswerUnusable | FetchUnforeseen):
                 self._forget_answers(row)
             cases.fail(session, row, Trouble.of(error), self._parts.clock.now())
+            if isinstance(error, FileChanged) and is_undecided(session, row):
+                row.resumes = CHECKING  # what landed goes, and all is looked at anew
 
     @staticmethod
     def _passing(turn: Turn, error: RadrelayError) -> bool:
@@ -374,6 +378,7 @@ class ImportWork:
             with parts.database.read() as session:
                 require_same(session, turn.mine(session), parcel)
             raise
+        know_ahead(parts.surroundings, case, checked.arrived, turn.look)
         now = parts.clock.now()
         with parts.database.write() as session:
             row = turn.mine(session, lock=True)

@@ -8,7 +8,7 @@ entered = local, name the same after folding, no conflict of sex, and nobody els
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -23,6 +23,8 @@ Field = Literal["name", "birth-date", "sex", "patient-id"]
 Said = Literal["same", "compatible", "other", "unsaid"]
 Fit = Literal["fits", "perhaps", "not"]
 UNTOLD = Authority()
+LEADING: tuple[Origin, ...] = ("hl7", "worklist")
+"""Whose spelling of a name counts, the first first, where places here tell of one patient."""
 
 
 NO_ODDS: frozenset[Reason] = frozenset(("unsaid", "middle-names", "initials"))
@@ -112,8 +114,7 @@ def _by_patient(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
 
 
 def _compared(arrived: ArrivedPerson, entered: date | None, told: Sequence[Candidate]) -> Compared:
-    people = [one.person for one in told]
-    local = max(people, key=lambda one: one.said)
+    people, local = [one.person for one in told], _local(told)
     rows = _rows(arrived, entered, people, local)
     at_odds = any(_at_odds(one, other) for one in people for other in people)
     fit = _fit(rows, local, at_odds=at_odds)
@@ -121,6 +122,21 @@ def _compared(arrived: ArrivedPerson, entered: date | None, told: Sequence[Candi
         alone = (_fit(_rows(arrived, entered, [one], one), one, at_odds=False) for one in people)
         fit = "not" if all(one == "not" for one in alone) else "perhaps"
     return Compared(local, tuple(told), rows, fit, at_odds)
+
+
+def _local(told: Sequence[Candidate]) -> Person:
+    """Return a local patient as one place tells most of them, with the name as who leads writes it.
+
+    An archive keeps the spelling of a device for good. The ID is one by then; the birth date has to be, too.
+    """
+    local = max((one.person for one in told), key=lambda one: one.said)
+    if is_no_id(local.patient_id) or local.birth_date is None:
+        return local
+    for origin in LEADING:
+        for one in told:
+            if one.origin == origin and one.person.name and one.person.birth_date == local.birth_date:
+                return replace(local, name=one.person.name)
+    return local
 
 
 def _rows(arrived: ArrivedPerson, entered: date | None, people: Sequence[Person], local: Person) -> tuple[Row, ...]:

@@ -146,7 +146,10 @@ class ImportObject(Owned, Base):
 
 
 class ImportPaper(Owned, Base):
-    """A document or picture that came beside the images, and the study that it joins; without one it stays behind."""
+    """A document or picture that came beside the images, and the study that it joins; without one it stays behind.
+
+    `digest` is of the file as it came.
+    """
 
     __tablename__ = "import_paper"
     __table_args__ = (Index("ix_import_paper_case", "case_id"),)
@@ -154,12 +157,22 @@ class ImportPaper(Owned, Base):
     case_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("import_case.id", ondelete="CASCADE"))
     file_name: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(String(16))  # document, picture, other
+    digest: Mapped[str] = mapped_column(String(64), default="")
     person_number: Mapped[int | None] = mapped_column(Integer)
     study_uid: Mapped[str] = mapped_column(String(64), default="")
     why: Mapped[str] = mapped_column(String(32), default="")
     filed: Mapped[bool] = mapped_column(Boolean, default=False)
-    digest: Mapped[str] = mapped_column(String(64), default="")  # SHA-256 of the file; "": it never becomes an object
     written: Mapped[str] = mapped_column(Text, default="")  # JSON: SHA-256 by SOP Instance UID; "": was here
+
+
+class ImportVersion(Base):
+    """By what an object that came here otherwise is known again, as `ImportObject.pixels` and `header`; made once."""
+
+    __tablename__ = "import_version"
+
+    instance_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("instance.id", ondelete="CASCADE"), primary_key=True)
+    pixels: Mapped[str] = mapped_column(String(64))
+    header: Mapped[str] = mapped_column(String(64))
 
 
 class ImportUpload(Owned, Base):

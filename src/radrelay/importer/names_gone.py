@@ -15,14 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.importer import broken_off, cases
-from radrelay.importer.arrived import NOBODY
+from radrelay.importer.arrived import NOBODY, ArrivedObject
 from radrelay.importer.cases import FILED, FILING, FILING_LEFT, OVER, PAGE
 from radrelay.importer.deciding import Standing
 from radrelay.importer.import_errors import ImportHeld
 from radrelay.importer.matching import Matched
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedPerson, ArrivedStudy
-from radrelay.importer.written_down import arrived_of
+from radrelay.importer.written_down import CheckedObject
 from radrelay.intake.raw_files import discard_raw
 
 _UNTRACKED = {"synchronize_session": False}
@@ -78,14 +78,10 @@ def forget_others(session: Session, row: ImportCase, filed: Collection[int]) -> 
     row.lacking, row.came = "[]", ""
 
 
-def nameless(number: int, objects: Iterable[ImportObject]) -> Standing:
-    """Return how it stands with somebody who was filed, and whose name is gone."""
-    studies: dict[str, list[ImportObject]] = {}
+def nameless(objects: Iterable[CheckedObject]) -> Standing:
+    """Return how it stands with somebody who was filed, and whose name is gone, by their objects."""
+    studies: dict[str, list[ArrivedObject]] = {}
     for one in objects:
-        if one.person_number == number:
-            studies.setdefault(one.study_uid, []).append(one)
-    arrived = tuple(
-        ArrivedStudy(uid, (NOBODY,), tuple(arrived_of(one) for one in some), mixed=False)
-        for uid, some in sorted(studies.items())
-    )
+        studies.setdefault(one.arrived.study_uid, []).append(one.arrived)
+    arrived = tuple(ArrivedStudy(uid, (NOBODY,), tuple(some), mixed=False) for uid, some in sorted(studies.items()))
     return Standing(ArrivedPerson(NOBODY, (NOBODY,), arrived), Matched((), None), (), frozenset())

@@ -55,6 +55,11 @@ class ArrivedStudy:
         return tuple(sorted({one.modality for one in self.objects if one.modality}))
 
     @property
+    def images(self) -> int:
+        """Return how many SOP instances came: what came twice is one, what has no UID is known by its bytes."""
+        return len({one.sop_uid or one.digest for one in self.objects})
+
+    @property
     def series(self) -> int:
         """Return how many series came."""
         return len({one.series_uid for one in self.objects})

@@ -120,7 +120,8 @@ class RawParcel:
         """Yield all files, each to be read before the next is asked for; no two have one path.
 
         What is in an archive stands in a folder of its name, however many files came: a path stays what it is when
-        another file comes or goes.
+        a file of another name comes or goes. Of several with one name the first has the plain path, whichever that is
+        by then: what is filed is held against the digest of what was checked (`filing`).
         """
         taken: dict[str, int] = {}
         budget = Budget.of(self._settings)

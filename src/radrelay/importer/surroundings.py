@@ -7,22 +7,25 @@ is filed goes on by a delivery.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.duplicates import KeptObject, PatientKey
+from radrelay.importer.findings import LocalKey
 from radrelay.importer.holding import Holder
 from radrelay.importer.matching import Candidate
 from radrelay.importer.models import ImportCase, ImportPerson
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.waiting import Scheduled
+
+KNOWN_AT_ONCE = 100
 
 
 class Site(NamedTuple):
@@ -45,39 +48,47 @@ class Candidates:
     silent: tuple[str, ...] = ()
 
 
-def _nobody(patient_id: str) -> Sequence[Holder]:
-    return ()
-
-
-def _nothing(patient_id: str, issuer: str) -> Sequence[Order]:
-    return ()
-
-
-def _no_study(accession: str) -> Collection[str]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is here of some objects: versions by SOP Instance UID, whose studies they are, studies by accession.
 
-    `holders` tells who has a patient ID here, of any issuer, and `orders` a patient's (ID and issuer): asked when it
-    is judged what somebody chose. `numbered` tells which studies have an accession number here.
+    Of the patients who were chosen also who has their ID here, of any issuer, their orders, and which studies have the
+    accession number of the order that was chosen. None where nothing is known here at all; of whom it was not asked,
+    nobody may take it as told (`KeyError`).
     """
 
     objects: Mapping[str, Sequence[KeptObject]] = field(default_factory=dict)
     patients: Mapping[str, Collection[PatientKey]] = field(default_factory=dict)
     accessions: Mapping[str, Collection[str]] = field(default_factory=dict)
-    holders: Callable[[str], Sequence[Holder]] = _nobody
-    orders: Callable[[str, str], Sequence[Order]] = _nothing
-    numbered: Callable[[str], Collection[str]] = _no_study
+    holders: Mapping[str, Sequence[Holder]] | None = None
+    orders: Mapping[LocalKey, Sequence[Order]] | None = None
+    numbered: Mapping[str, Collection[str]] | None = None
+
+    def who_has(self, patient_id: str) -> Sequence[Holder]:
+        """Return who has a patient ID here, of any issuer."""
+        return () if self.holders is None else self.holders[patient_id]
+
+    def orders_of(self, issuer: str, patient_id: str) -> Sequence[Order]:
+        """Return the orders of a patient."""
+        return () if self.orders is None else self.orders[issuer, patient_id]
+
+    def studies_of(self, accession: str) -> Collection[str]:
+        """Return the UIDs of the studies that have an accession number."""
+        return () if self.numbered is None else self.numbered[accession]
 
 
 class Surroundings(Protocol):
     """What the importer asks of the rest of the house."""
 
-    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
-        """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction."""
+    def asking(self) -> Any:
+        """Begin to ask other systems for the people of a parcel: all of it is bounded, the same is asked once."""
+        ...
+
+    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None, asking: Any = None) -> Candidates:
+        """Return who somebody in a parcel may be here; asks other systems, so outside of any transaction.
+
+        `asking` is what began with the parcel (`asking`).
+        """
         ...
 
     def near(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
@@ -100,8 +111,11 @@ class Surroundings(Protocol):
         """Return who is expected here on a day, in the order in which they come."""
         ...
 
-    def known(self, of: Site, objects: Sequence[ArrivedObject]) -> Known:
-        """Return what is here already of objects in a parcel."""
+    def known(self, of: Site, objects: Sequence[ArrivedObject], people: Sequence[ImportPerson] = ()) -> Known:
+        """Return what is here already of objects in a parcel, and of whom was chosen for people in it.
+
+        Objects that are here may have to be read for it, so outside of any transaction.
+        """
         ...
 
     def send_on(
@@ -112,3 +126,13 @@ class Surroundings(Protocol):
         studies. Why not of all stands with the person (`unsent`). `again`: who asks for what did not go then.
         """
         ...
+
+
+def know_ahead(
+    here: Surroundings, case: ImportCase, people: Iterable[ArrivedPerson], look: Callable[[], None]
+) -> None:  # fmt: skip
+    """Have what is here of a parcel's objects read while it is checked, as far as it has to be: nobody waits yet."""
+    objects = [one for arrived in people for study in arrived.studies for one in study.objects]
+    for start in range(0, len(objects), KNOWN_AT_ONCE):
+        look()
+        here.known(Site.of(case), objects[start : start + KNOWN_AT_ONCE])

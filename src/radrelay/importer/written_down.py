@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from radrelay.importer.arrived import ArrivedObject, Person
 from radrelay.importer.findings import Finding
@@ -17,8 +21,36 @@ from radrelay.importer.reconciling import Authority, LocalPatient, Order
 from radrelay.storage.ids import new_id
 
 Row = dict[str, Any]
+_O = ImportObject
+_NAMED = 5
+_CHECKED = (
+    sa.select(
+        _O.person_number, _O.action, _O.why,
+        _O.patient_name, _O.patient_id_value, _O.patient_issuer, _O.patient_birth_date, _O.patient_sex,
+        _O.file_name, _O.sop_uid, _O.sop_class_uid, _O.series_uid, _O.study_uid, _O.transfer_syntax, _O.modality,
+        _O.study_date, _O.description, _O.accession, _O.digest, _O.pixels, _O.header,
+    )
+    .where(_O.case_id == sa.bindparam("case_id"))
+    .order_by(_O.file_name)
+)  # fmt: skip
 COUNT_FILES = frozenset({"dlx"})
 """Connectors whose lists count files, whatever they are (`fileCount`); those of the others count objects."""
+
+
+class CheckedObject(NamedTuple):
+    """An object of a parcel: the number of whom it names, how it arrived, and what became of it, if anything has."""
+
+    number: int
+    arrived: ArrivedObject
+    action: str = ""
+    why: str = ""
+
+
+class Parted(NamedTuple):
+    """The people of a parcel, and the objects of each of them, by their numbers."""
+
+    people: Mapping[int, ArrivedPerson]
+    objects: Mapping[int, Sequence[CheckedObject]]
 
 
 def object_row(case: ImportCase, number: int, one: ArrivedObject) -> Row:
@@ -45,9 +77,32 @@ def arrived_of(row: ImportObject) -> ArrivedObject:
     )  # fmt: skip
 
 
-def people_of(rows: Iterable[ImportObject]) -> dict[int, ArrivedPerson]:
-    """Return the people of a parcel by their numbers, parted as they were when it was checked."""
-    return as_parted((row.person_number, arrived_of(row)) for row in rows)
+def checked_of(row: ImportObject) -> CheckedObject:
+    """Return an object of a parcel as it was checked."""
+    return CheckedObject(row.person_number, arrived_of(row), row.action, row.why)
+
+
+def checked_in(session: Session, case_id: uuid.UUID) -> list[CheckedObject]:
+    """Return the objects of an import, by their files; read lean, for there may be ten thousand at each click."""
+    people: dict[tuple[Any, ...], Person] = {}
+    found = []
+    for number, action, why, *told in session.execute(_CHECKED, {"case_id": case_id}):
+        named, rest = tuple(told[:_NAMED]), told[_NAMED:]
+        person = people.get(named)
+        if person is None:
+            person = people[named] = Person(*named)
+        file, sop_uid, sop_class, series_uid, study_uid, *others = rest
+        arrived = ArrivedObject(file, sop_uid, sop_class, series_uid, study_uid, person, *others)
+        found.append(CheckedObject(number, arrived, action, why))
+    return found
+
+
+def parted_of(objects: Iterable[CheckedObject]) -> Parted:
+    """Return the people of a parcel and their objects by their numbers, parted as they were when it was checked."""
+    mine: dict[int, list[CheckedObject]] = {}
+    for one in objects:
+        mine.setdefault(one.number, []).append(one)
+    return Parted(as_parted((one.number, one.arrived) for some in mine.values() for one in some), mine)
 
 
 def person_row(case: ImportCase, number: int, arrived: ArrivedPerson, candidates: Sequence[Candidate]) -> Row:

@@ -127,7 +127,10 @@ KEPT: dict[str, Kept] = {
         " description accession digest pixels header action why written", why=UNCHECKED,
     ),
     "import_paper": _kept(
-        untold="case_id file_name kind person_number study_uid why filed digest written", why=UNCHECKED,
+        untold="case_id file_name kind person_number study_uid why filed digest written", why=UNCHECKED
+    ),
+    "import_version": _kept(
+        untold="instance_id pixels header", why="digests of objects, which are handed out themselves"
     ),
     "import_upload": _kept(
         untold="case_id key files size accounted came_files came_bytes named",

@@ -68,8 +68,8 @@ class ImporterSettings(Section):
     )
     concurrency: int = Field(
         4,
-        description="so many imports are fetched, checked or filed at once; one portal's take half of it at most, and"
-        " not the last place",
+        description="so many imports are fetched, checked or filed at once; those that are fetched from one portal take"
+        " half of it at most, and not the last place",
         ge=1,
         le=16,
     )

@@ -17,10 +17,10 @@ from radrelay.importer.announced import Announced
 from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
 from radrelay.importer.findings import NOTHING_CAME, Finding, LocalKey
-from radrelay.importer.models import ImportCase, ImportConsent, ImportObject, ImportPerson
+from radrelay.importer.models import ImportCase, ImportConsent, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
-from radrelay.importer.written_down import chosen_of, findings_of, order_of
+from radrelay.importer.written_down import CheckedObject, chosen_of, findings_of, order_of
 from radrelay.web.import_candidates import CandidateShown, PatientKey, PersonShown, StudyHere, candidates_shown
 from radrelay.web.import_papers import Papers, PaperShown
 from radrelay.web.problems import Trouble
@@ -285,7 +285,7 @@ def _nothing_came(row: ImportCase) -> str:
 
 
 def detail(
-    row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Sequence[ImportObject],
+    row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Mapping[int, Sequence[CheckedObject]],
     papers: Papers, here: Mapping[str, uuid.UUID], files_end: datetime | None,
     consent: ImportConsent | None = None, announced: Announced | None = None,
     apart: Mapping[PatientKey, list[StudyHere]] | None = None, hidden: Collection[LocalKey] = (),
@@ -307,14 +307,14 @@ def detail(
 
 
 def _person(
-    row: ImportPerson, standing: Standing, objects: Sequence[ImportObject], papers: Papers,
+    row: ImportPerson, standing: Standing, objects: Mapping[int, Sequence[CheckedObject]], papers: Papers,
     here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
     hidden: Collection[LocalKey],
 ) -> ImportedPerson:  # fmt: skip
     patient = chosen_of(row)
     unseen = patient is not None and (patient.issuer, patient.patient_id) in hidden
     done = json.loads(row.confirmed)
-    mine = [one for one in objects if one.person_number == row.number]
+    mine = objects.get(row.number, ())
     return ImportedPerson(
         number=row.number,
         state=row.state,
@@ -336,9 +336,9 @@ def _person(
 
 
 def _study(
-    study: ArrivedStudy, objects: Collection[ImportObject], standing: Standing, here: Mapping[str, uuid.UUID]
+    study: ArrivedStudy, objects: Collection[CheckedObject], standing: Standing, here: Mapping[str, uuid.UUID]
 ) -> StudyShown:
-    filed = Counter(one.why for one in objects if one.study_uid == study.study_uid and one.action)
+    filed = Counter(one.why for one in objects if one.action and one.arrived.study_uid == study.study_uid)
     found = {
         one.code: int(one.facts["objects"])
         for one in standing.findings
@@ -347,7 +347,7 @@ def _study(
     return StudyShown(
         study_uid=study.study_uid, study_date=study.date, description=study.description,
         modalities=list(study.modalities), accession=study.accession, series=study.series,
-        objects=len(study.objects), becomes=dict(filed) or found, study_id=here.get(study.study_uid),
+        objects=study.images, becomes=dict(filed) or found, study_id=here.get(study.study_uid),
     )  # fmt: skip
 
 

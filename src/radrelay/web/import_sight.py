@@ -82,7 +82,7 @@ def touched(person: ImportPerson, known: Known) -> set[LocalKey]:
     chosen = key_chosen(person)
     if chosen is None:
         return found
-    return found | {chosen} | {key for one in known.holders(chosen[1]) for key in one.about}
+    return found | {chosen} | {key for one in known.who_has(chosen[1]) for key in one.about}
 
 
 def possible(matched: Matched) -> set[LocalKey]:

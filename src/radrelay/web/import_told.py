@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
 
 from fastapi import Request
 from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.importer import cases
-from radrelay.importer.deciding import UNFILED, Standing, key_of, objects_of, standing_of
+from radrelay.importer.cases import OPEN
+from radrelay.importer.deciding import (
+    UNFILED,
+    Grounds,
+    Judgement,
+    Outdated,
+    Standing,
+    grounds_of,
+    judge,
+    key_of,
+    standing_of,
+)
 from radrelay.importer.findings import Finding
-from radrelay.importer.import_errors import FindingGone, PatientUnseen
+from radrelay.importer.import_errors import FindingGone, ImportElsewhere, PatientUnseen
 from radrelay.importer.matching import Matched, match
-from radrelay.importer.models import ImportCase, ImportPerson
+from radrelay.importer.models import ImportPerson
 from radrelay.importer.surroundings import Known
-from radrelay.importer.written_down import candidates_of, findings_of, people_of
+from radrelay.importer.written_down import candidates_of, checked_in, findings_of, parted_of
 from radrelay.web import importing, trail
 from radrelay.web.import_shapes import ImportDetail, ImportedPerson
 from radrelay.web.import_sight import UNSEEN, Sight, key_chosen, possible, seen_by, told_of, touched
@@ -26,6 +39,8 @@ from radrelay.web.services import WebServices
 TELL_WHOSE = frozenset({"id-of-another", "id-perhaps-of-another", "id-told-otherwise"})
 """Findings that name who has an ID here."""
 NOBODY = Matched((), None)
+MOST_JUDGED = 5
+"""So often it is worked out anew what others change meanwhile."""
 
 
 def detail_told(
@@ -50,17 +65,52 @@ def _named(person: ImportedPerson) -> Iterator[tuple[str, str, str]]:
                 yield person.chosen.issuer, person.chosen.patient_id, str(finding.facts["names"])
 
 
-def looks_of(
-    services: WebServices, session: Session, principal: Principal, case: ImportCase, number: int | None
-) -> set[str]:
-    """Return the keys that a person may confirm, or take back: what is found now, to be looked at, and told to them."""
-    if number is None:
-        confirmed: dict[str, dict[str, str]] = json.loads(case.confirmed)
-        return _keys(findings_of(case)) | set(confirmed)
-    person = importing.person_in(session, case.id, number)
-    known = importing.known_of(services, session, case)
-    standing = _standing(services, session, principal, case, person, known)
-    return _keys(standing.findings)
+class Looks(NamedTuple):
+    """The keys that a person may confirm, or take back, and on what that was found."""
+
+    keys: set[str]
+    grounds: Grounds
+
+
+def looks_of(services: WebServices, principal: Principal, case_id: uuid.UUID, number: int | None) -> Looks:
+    """Return what is found now, to be looked at, and told to somebody; no session may be open."""
+    with services.database.read() as session:
+        if number is None:
+            case = importing.reached_case(services, session, principal, case_id)
+            confirmed: dict[str, dict[str, str]] = json.loads(case.confirmed)
+            return Looks(_keys(findings_of(case)) | set(confirmed), grounds_of(case))
+        looked = importing.looked_at(services, session, principal, case_id)
+    person = looked.person(number)
+    standing = _standing(services, principal, looked, person, importing.known_of(services, looked))
+    return Looks(_keys(standing.findings), grounds_of(looked.case, person))
+
+
+def judged_of(services: WebServices, principal: Principal, case_id: uuid.UUID, number: int) -> Judgement:
+    """Work out whether somebody's studies may be filed by who asks; no session may be open.
+
+    Raises `PatientUnseen` where somebody may be meant, or has the ID, who is kept from who asks.
+    """
+    with services.database.read() as session:
+        looked = importing.looked_at(services, session, principal, case_id)
+    person, known = looked.person(number), importing.known_of(services, looked)
+    with services.database.read() as session:
+        hidden = Sight.of(services, session, principal, touched(person, known)).hidden
+    if hidden:
+        standing = _standing(services, principal, looked, person, known)
+        if any(one.code == UNSEEN for one in standing.findings):
+            raise PatientUnseen
+    return judge(looked.case, person, parted_of(looked.objects), known)
+
+
+def as_judged(act: Callable[[], None]) -> None:
+    """Do what works something out and then rests on it, anew where somebody has changed something in between.
+
+    Raises `ImportElsewhere` where that does not end.
+    """
+    for _ in range(MOST_JUDGED):
+        with suppress(Outdated):
+            return act()
+    raise ImportElsewhere(state=OPEN)
 
 
 def _keys(findings: Iterable[Finding]) -> set[str]:
@@ -73,22 +123,7 @@ def require_found(keys: Iterable[str], looks: Collection[str]) -> None:
         raise FindingGone
 
 
-def require_decidable(
-    services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID, number: int, known: Known
-) -> None:
-    """Raise `PatientUnseen` where somebody may be meant, or has the ID, who is kept from who asks."""
-    case = importing.reached_case(services, session, principal, case_id)
-    person = importing.person_in(session, case_id, number)
-    if not Sight.of(services, session, principal, touched(person, known)).hidden:
-        return
-    standing = _standing(services, session, principal, case, person, known)
-    if any(one.code == UNSEEN for one in standing.findings):
-        raise PatientUnseen
-
-
-def require_all_decidable(
-    services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID
-) -> None:  # fmt: skip
+def require_all_decidable(services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID) -> None:
     """Raise `PatientUnseen` where somebody is kept from who asks who was chosen in an import, or may be meant.
 
     What came of them is not theirs to erase.
@@ -98,15 +133,17 @@ def require_all_decidable(
     sight = Sight.of(services, session, principal, {key for one in people for key in touched(one, Known())})
     if not sight.hidden:
         return
-    named = people_of(objects_of(session, case_id))
+    named = parted_of(checked_in(session, case_id)).people
     for one in people:
         matched = match(named[one.number], case.birth_date, candidates_of(one)) if one.state in UNFILED else NOBODY
         sight.require(key_chosen(one), *possible(matched))
 
 
 def _standing(
-    services: WebServices, session: Session, principal: Principal, case: ImportCase, person: ImportPerson, known: Known
+    services: WebServices, principal: Principal, looked: importing.Looked, person: ImportPerson, known: Known
 ) -> Standing:
     """Return how it stands with somebody, as it is told to who asks."""
-    standing = standing_of(case, person, objects_of(session, case.id), known)
-    return seen_by(Sight.of(services, session, principal, told_of(person, standing)), person, standing)
+    standing = standing_of(looked.case, person, parted_of(looked.objects), known)
+    with services.database.read() as session:
+        sight = Sight.of(services, session, principal, told_of(person, standing))
+    return seen_by(sight, person, standing)

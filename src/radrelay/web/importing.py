@@ -1,11 +1,11 @@
-"""Imports as routes work with them: who may, what stands, and what filing would change."""
+"""Imports as routes work with them: who may, and what stands."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Sequence
-from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -16,35 +16,36 @@ from radrelay import access
 from radrelay.access import GUEST, Principal, Right
 from radrelay.archive.models import Holding, Study
 from radrelay.archive.source_names import PORTALS
-from radrelay.dicom.errors import Malformed, NotWritable
-from radrelay.dicom.header import Header, parse
 from radrelay.errors import RadrelayError
 from radrelay.importer import cases
 from radrelay.importer.acts import acts_of
 from radrelay.importer.announced import sum_of
 from radrelay.importer.brought import consent_of, consents_of
-from radrelay.importer.checking import open_parcel
 from radrelay.importer.connectors.guided import after, guided_by
-from radrelay.importer.deciding import objects_of, order_among, standing_of
-from radrelay.importer.differences import summed
+from radrelay.importer.deciding import order_among, standing_of
 from radrelay.importer.endings import files_ends
 from radrelay.importer.errors import InMaintenance, PersonNeeded, PortalTrouble
-from radrelay.importer.filing import front_of, sources_text
 from radrelay.importer.import_errors import (
     ForwardElsewhere,
     ImportChosenOtherwise,
-    ImportUndecided,
     ImportUnknown,
     OrderUnknown,
 )
 from radrelay.importer.local_values import tidied_order, written
 from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
 from radrelay.importer.names_gone import nameless
-from radrelay.importer.reconciling import LocalPatient, Order, Wanted, reconcile
+from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.surroundings import Candidates, Known, Site
-from radrelay.importer.written_down import arrived_of, chosen_of, held_elsewhere, order_of, people_of
+from radrelay.importer.written_down import (
+    CheckedObject,
+    checked_in,
+    chosen_of,
+    held_elsewhere,
+    order_of,
+    parted_of,
+)
 from radrelay.intake.envelope import Origin
-from radrelay.intake.errors import ArchiveRefused, SourceUnknown
+from radrelay.intake.errors import SourceUnknown
 from radrelay.intake.sources import PORTAL, SourceView, add_source, default_spec, free_name, get_source, list_sources
 from radrelay.routing.destinations import get_destination
 from radrelay.web.import_candidates import studies_apart
@@ -63,29 +64,6 @@ from radrelay.web.import_sight import Sight, key_chosen, seen_by, told_of
 from radrelay.web.import_wishes import OrderSeen, Under
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
-
-LOOKED_AT = 60
-"""So many objects are looked at to say what filing changes, evenly over a study's series."""
-
-
-class DifferenceShown(BaseModel):
-    """One attribute that becomes another, and in how many of the objects that were looked at."""
-
-    keyword: str
-    path: str
-    kind: str
-    before: str
-    after: str
-    objects: int
-
-
-class Differences(BaseModel):
-    """What filing changes; `looked_at` of `objects` were read for it, `unwritable` of them cannot be written."""
-
-    differences: list[DifferenceShown]
-    looked_at: int
-    objects: int
-    unwritable: int
 
 
 class Orders(BaseModel):
@@ -169,10 +147,32 @@ def raw_origin(session: Session, row: ImportCase, peer: str) -> Origin:
     return msgspec.structs.replace(origin, raw=True)
 
 
-def known_of(services: WebServices, session: Session, case: ImportCase) -> Known:
-    """Return what is here already of an import's objects."""
-    objects = [arrived_of(one) for one in objects_of(session, case.id)]
-    return services.importing.known(Site.of(case), objects) if services.importing is not None else Known()
+class Looked(NamedTuple):
+    """An import as it was read at one moment: all that is asked and worked out of it is so outside of a session."""
+
+    case: ImportCase
+    people: list[ImportPerson]
+    objects: list[CheckedObject]
+
+    def person(self, number: int) -> ImportPerson:
+        """Return somebody in it; raises `ImportUnknown`."""
+        found = next((one for one in self.people if one.number == number), None)
+        if found is None:
+            raise ImportUnknown
+        return found
+
+
+def looked_at(services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID) -> Looked:
+    """Return an import that a principal may see, people before objects: a check that came between shows in those."""
+    case = reached_case(services, session, principal, case_id)
+    return Looked(case, cases.people_of(session, case_id), checked_in(session, case_id))
+
+
+def known_of(services: WebServices, looked: Looked) -> Known:
+    """Return what is here already of an import's objects, and of whom was chosen; no session is open meanwhile."""
+    if services.importing is None:
+        return Known()
+    return services.importing.known(Site.of(looked.case), [one.arrived for one in looked.objects], looked.people)
 
 
 def listed(
@@ -193,23 +193,23 @@ def listed(
 def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -> ImportDetail:
     """Return an import with how it stands now."""
     with services.database.read() as session:
-        row = reached_case(services, session, principal, case_id)
-        objects = objects_of(session, case_id)
-        papers = papers_shown(session, row)
-        known = known_of(services, session, row)
-        if row.names_end_at is None:
-            people = [(one, nameless(one.number, objects)) for one in cases.people_of(session, case_id)]
-        else:
-            named = people_of(objects)
-            people = [(one, standing_of(row, one, objects, known, named)) for one in cases.people_of(session, case_id)]
-        here = _seen(services, session, principal, {one.study_uid for one in objects})
+        looked = looked_at(services, session, principal, case_id)
+        papers = papers_shown(session, looked.case)
+    row, parted = looked.case, parted_of(looked.objects)
+    if row.names_end_at is None:
+        people = [(one, nameless(parted.objects.get(one.number, ()))) for one in looked.people]
+    else:
+        known = known_of(services, looked)
+        people = [(one, standing_of(row, one, parted, known)) for one in looked.people]
+    with services.database.read() as session:
+        here = _seen(services, session, principal, {one.arrived.study_uid for one in looked.objects})
         files_end = files_ends(session, [row.parcel_id]).get(row.parcel_id)
         consent, announced = consent_of(session, case_id), sum_of(session, case_id)
         sight = Sight.of(services, session, principal, {key for one in people for key in told_of(*one)})
         people = [(one, seen_by(sight, one, standing)) for one, standing in people]
         undecided = [standing.matched.compared for one, standing in people if one.state == "open"]
         apart = studies_apart(services, session, principal, row.source_id, undecided)
-        found = detail(row, people, objects, papers, here, files_end, consent, announced, apart, sight.hidden)
+        found = detail(row, people, parted.objects, papers, here, files_end, consent, announced, apart, sight.hidden)
     found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
     return found
 
@@ -340,54 +340,6 @@ def whom_chosen(session: Session, case_id: uuid.UUID, number: int) -> tuple[str,
     """Return who somebody is here, as the audit names people; none before that is chosen."""
     patient = chosen_in(session, case_id, number)
     return (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
-
-
-def differences_of(services: WebServices, principal: Principal, case_id: uuid.UUID, number: int) -> Differences:
-    """Return what filing changes in somebody's objects; raises `ImportUndecided` before a patient is chosen."""
-    with services.database.read() as session:
-        case = reached_case(services, session, principal, case_id)
-        require_seen(services, session, principal, case_id, number)
-        person = person_in(session, case_id, number)
-        objects = [one for one in objects_of(session, case_id) if one.person_number == number]
-        patient, order = chosen_of(person), order_of(person)
-        if patient is None:
-            raise ImportUndecided
-        parcel = open_parcel(session, services.segments, services.settings, case)
-    wanted, source = Wanted(patient, order), sources_text(case.host, {arrived_of(one).person for one in objects})
-    chosen = {one.file_name for one in _spread(objects)}
-    pairs: list[tuple[Header, Header]] = []
-    unwritable = 0
-    for stored in parcel:
-        if stored.path not in chosen:
-            continue
-        try:
-            with stored.open() as opened:
-                front = front_of(opened, stored.size)
-            made = reconcile(front.before, front.ts, wanted, source, services.clock.now())
-            before = parse(front.before, front.ts)
-        except (NotWritable, Malformed, ArchiveRefused):
-            unwritable += 1
-            continue
-        pairs.append((before, parse(*made) if made is not None else before))
-        if len(pairs) + unwritable == len(chosen):
-            break
-    told = [
-        DifferenceShown(
-            keyword=one.keyword, path=".".join(f"{part:08X}" if part > 0xFFFF else str(part) for part in one.path),
-            kind=one.kind, before=one.before, after=one.after, objects=count,
-        )
-        for one, count in summed(pairs)
-    ]  # fmt: skip
-    return Differences(differences=told, looked_at=len(pairs), objects=len(objects), unwritable=unwritable)
-
-
-def _spread(objects: Sequence[ImportObject]) -> list[ImportObject]:
-    """Return objects of every series, the first of each before the second of any."""
-    series: dict[str, list[ImportObject]] = {}
-    for one in objects:
-        series.setdefault(one.series_uid, []).append(one)
-    turns = (one for turn in range(LOOKED_AT) for some in series.values() for one in some[turn : turn + 1])
-    return list(islice(turns, LOOKED_AT))
 
 
 def person_in(session: Session, case_id: uuid.UUID, number: int) -> ImportPerson:

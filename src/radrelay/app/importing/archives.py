@@ -13,11 +13,12 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from threading import Lock
 from time import monotonic
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -40,6 +41,8 @@ from radrelay.settings import RetrieveSettings
 KINDS = ("dicom", "dicomweb")
 MOST_STARTS = 12
 """So many beginnings of names an archive is asked for; of longer names its answer is not whole."""
+MOST_PEOPLE, MOST_QUESTIONS, LONGEST_S = 50, 200, 300.0
+"""Of so many people of a parcel archives are asked, so many questions each, and so long in all."""
 _WANT_NAMES = frozenset({"query-refused", "web-trouble", "search-too-wide"})
 """How archives refuse a question that names nobody; of others it is of no use to ask again."""
 HOLDER_S = 5.0
@@ -71,6 +74,48 @@ class Resting:
             return [one for one in nodes if self._until.get(one.id, 0.0) <= monotonic()]
 
 
+class Told(NamedTuple):
+    """Of whom archives told, and how each has answered."""
+
+    people: tuple[Person, ...]
+    asked: tuple[Asked, ...]
+
+    @property
+    def hung(self) -> set[uuid.UUID]:
+        """Return those that have not answered in time."""
+        return {one.pacs for one in self.asked if one.trouble is not None and one.trouble.code in _HUNG}
+
+
+@dataclass(slots=True)
+class Asking:
+    """What one check has asked archives, and what they told: a parcel may name a thousand people, and each has days.
+
+    Of whom is beyond `MOST_PEOPLE`, or comes after so many questions or so long, no archive is asked.
+    """
+
+    people: int = 0
+    questions: int = 0
+    silent: set[uuid.UUID] = field(default_factory=set)
+    told: dict[tuple[Wanted, frozenset[uuid.UUID]], Told] = field(default_factory=dict)
+    _until: float = field(default_factory=lambda: monotonic() + LONGEST_S)
+
+    def ask(
+        self, connector: Connector, some: Sequence[PacsNode], wanted: Wanted, settings: RetrieveSettings
+    ) -> Told | None:  # fmt: skip
+        """Ask some archives, or return what they told before; none where nothing more is asked."""
+        key = wanted, frozenset(one.id for one in some)
+        if key not in self.told:
+            if self.people > MOST_PEOPLE or self.questions >= MOST_QUESTIONS or monotonic() >= self._until:
+                return None
+            self.questions += 1
+            within_s = settings.search_timeout_s + settings.connect_timeout_s
+            result = search(some, partial(_asked, connector, wanted, settings.search_limit), within_s)
+            people = dict.fromkeys(_person(one.study) for one in result.studies)
+            self.told[key] = Told(tuple(people), result.asked)
+            self.silent.update(self.told[key].hung)
+        return self.told[key]
+
+
 def archives_of(session: Session, organisation_id: uuid.UUID) -> list[PacsNode]:
     """Return the archives of an organisation that are switched on."""
     asked = sa.select(Pacs).where(Pacs.organisation_id == organisation_id, Pacs.enabled, Pacs.kind.in_(KINDS))
@@ -84,36 +129,36 @@ def archived_candidates(
     arrived: ArrivedPerson,
     entered: date | None,
     resting: Resting | None = None,
+    asking: Asking | None = None,
 ) -> Candidates:
     """Return patients of archives who may be somebody; asks all that are not `resting` at once, each within its time.
 
-    So one that hangs costs a parcel of many people its time once.
+    `asking` is what the check of the parcel has asked so far: one that hangs costs it its time once, the same is asked
+    once, and what goes beyond all of it is not asked. Whoever was not asked is told as silent.
     """
-    resting = resting or Resting()
+    resting, asking = resting or Resting(), asking or Asking()
     born = {one.birth_date for one in arrived.people} | {entered}
     if not nodes or not any(one.name for one in arrived.people):
         return Candidates()
+    asking.people += 1
     found: dict[Person, None] = {}
     silent: set[uuid.UUID] = set()
 
-    def ask(some: Sequence[PacsNode], wanted: Wanted) -> Mapping[uuid.UUID, Asked]:
-        """Ask, keep who may be meant, and return how those have answered that did not tell all."""
-        within_s = settings.search_timeout_s + settings.connect_timeout_s
-        result = search(some, partial(_asked, connector, wanted, settings.search_limit), within_s)
-        for one in result.studies:
-            person = _person(one.study)
-            if _may_be(arrived, person):
-                found.setdefault(person)
-        for told in result.asked:
-            if told.trouble is not None and told.trouble.code in _HUNG:
-                resting.note(told.pacs)
-        return {one.pacs: one for one in result.asked if one.trouble is not None or one.more}
+    def ask(some: Sequence[PacsNode], wanted: Wanted) -> Mapping[uuid.UUID, Asked | None]:
+        """Ask, keep who may be meant, and return how those have answered that did not tell all; none: not asked."""
+        answer = asking.ask(connector, some, wanted, settings)
+        if answer is None:
+            return dict.fromkeys(one.id for one in some)
+        found.update((person, None) for person in answer.people if _may_be(arrived, person))
+        for pacs in answer.hung:
+            resting.note(pacs)
+        return {one.pacs: one for one in answer.asked if one.trouble is not None or one.more}
 
     for day in sorted(one for one in born if one is not None):
-        awake = resting.awake(nodes)
+        awake = [one for one in resting.awake(nodes) if one.id not in asking.silent]
         silent |= {one.id for one in nodes} - {one.id for one in awake}
-        short = ask(awake, Wanted(birth_date=day))
-        by_name = [one for one in awake if one.id in short and _may_tell_names(short[one.id])]
+        short = ask(awake, Wanted(birth_date=day)) if awake else {}
+        by_name = [one for one in awake if (how := short.get(one.id)) is not None and _may_tell_names(how)]
         starts, whole = _starts(arrived)
         silent |= short.keys() - {one.id for one in by_name} if whole else short.keys()
         for start in starts if by_name else ():

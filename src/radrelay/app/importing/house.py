@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
+from typing import TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from radrelay import audit
 from radrelay.access import Principal, system_principal
 from radrelay.app.importing.archives import (
+    Asking,
     Resting,
     archived_candidates,
     archived_holders,
@@ -25,23 +26,22 @@ from radrelay.app.importing.authorities import authority_of
 from radrelay.app.importing.candidates import held_candidates, import_orders
 from radrelay.app.importing.holders import holders_of
 from radrelay.app.importing.schedule import scheduled_on
-from radrelay.app.importing.versions import Versions
+from radrelay.app.importing.versions import Here, digests_of, here_of, keep_digests
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Source, Study
 from radrelay.archive.reader import InstanceReader
-from radrelay.archive.tables import INSTANCE
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
 from radrelay.importer.arrived import ArrivedObject
 from radrelay.importer.duplicates import KeptObject, PatientKey
-from radrelay.importer.holding import Holder
 from radrelay.importer.local_values import tidied, tidied_order
 from radrelay.importer.matching import Candidate
-from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
+from radrelay.importer.models import ImportCase, ImportPerson
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.reconciling import LocalPatient, Order
 from radrelay.importer.surroundings import Candidates, Known, Site
 from radrelay.importer.waiting import Scheduled
+from radrelay.importer.written_down import chosen_of, order_of
 from radrelay.intake.sources import PORTAL
 from radrelay.retrieve.ports import Connector
 from radrelay.routing import deliveries
@@ -52,6 +52,7 @@ from radrelay.storage.database import Database
 log = structlog.get_logger(__name__)
 
 CHUNK = 500
+Value = TypeVar("Value")
 
 
 class House:
@@ -66,17 +67,23 @@ class House:
         retrieve: RetrieveSettings | None = None,
     ) -> None:
         """Ask archives elsewhere, too, where there is what asks them (`archives`, as `retrieve` says)."""
-        self._database, self._clock, self._versions = database, clock, Versions(reader)
+        self._database, self._clock, self._reader = database, clock, reader
         self._archives, self._retrieve, self._resting = archives, retrieve, Resting()
 
-    def candidates(self, of: Site, arrived: ArrivedPerson, entered: date | None) -> Candidates:
+    def asking(self) -> Asking:
+        """Begin to ask other systems for the people of a parcel."""
+        return Asking()
+
+    def candidates(
+        self, of: Site, arrived: ArrivedPerson, entered: date | None, asking: Asking | None = None
+    ) -> Candidates:
         """Return who somebody in a parcel may be here."""
         held = self.near(of, arrived, entered)
         with self._database.read() as session:
             nodes = archives_of(session, of.organisation_id) if self._archives is not None else []
             own = own_issuer(session, *of)
         if self._archives is not None and self._retrieve is not None:
-            asked = archived_candidates(self._archives, nodes, self._retrieve, arrived, entered, self._resting)
+            asked = archived_candidates(self._archives, nodes, self._retrieve, arrived, entered, self._resting, asking)
             held = together((held, asked))
         return replace(held, found=tuple(_issued(one, own) for one in held.found))
 
@@ -107,24 +114,49 @@ class House:
     def orders(self, of: Site, patient_id: str, issuer: str) -> Sequence[Order]:
         """Return orders of a local patient that a study from elsewhere may be filed under, the newest first."""
         with self._database.read() as session:
-            own = own_issuer(session, *of)
-            found = import_orders(session, of.organisation_id, patient_id, issuer, own)
-            return tuple(tidied_order(one) for one in found.values())
+            return _orders(session, of, patient_id, issuer, own_issuer(session, *of))
 
     def scheduled(self, session: Session, organisation_id: uuid.UUID, day: date) -> Sequence[Scheduled]:
         """Return who is expected here on a day, in the order in which they come."""
         return scheduled_on(session, organisation_id, day, _one_issuer(session, organisation_id))
 
-    def known(self, of: Site, objects: Sequence[ArrivedObject]) -> Known:
-        """Return what is here already of objects in a parcel."""
-        with self._database.read() as session:
-            return self._known(session, of, objects)
+    def known(self, of: Site, objects: Sequence[ArrivedObject], people: Sequence[ImportPerson] = ()) -> Known:
+        """Return what is here already of objects in a parcel, and of whom was chosen for people in it.
 
-    def _known(self, session: Session, of: Site, objects: Sequence[ArrivedObject]) -> Known:
+        What is here and has no digests yet is read for them, with no connection taken meanwhile; they are kept.
+        """
+        told = [(patient, order_of(one)) for one in people if (patient := chosen_of(one)) is not None]
+        with self._database.read() as session:
+            own = own_issuer(session, *of)
+            known = self._patients(session, of, objects, own)
+            here = here_of(session, of.organisation_id, objects, self._clock.now())
+            now, unread = self._clock.now(), [one.id for one in here if one.wants_reading]
+            refs = [
+                ref for some in _chunks(unread)
+                for ref in find_instances(session, now, organisation_id=of.organisation_id, instance_ids=some)
+            ]  # fmt: skip
+            known = replace(
+                known,
+                holders={
+                    one.patient_id: holders_of(session, of.organisation_id, one.patient_id, own) for one, _ in told
+                },
+                orders={
+                    (one.issuer, one.patient_id): _orders(session, of, one.patient_id, one.issuer, own)
+                    for one, _ in told
+                },
+                numbered={
+                    order.accession: _numbered(session, of.organisation_id, order.accession)
+                    for _, order in told if order is not None
+                },
+            )  # fmt: skip
+        return replace(known, objects=self._kept(here, refs))
+
+    def _patients(self, session: Session, of: Site, objects: Sequence[ArrivedObject], own: str) -> Known:
+        """Return whose the studies are that are here, and which studies have the accession numbers of a parcel."""
         studies = sorted({one.study_uid for one in objects})
         accessions = sorted({one.accession for one in objects if one.accession})
         patients: dict[str, set[PatientKey]] = {}
-        mine, own = Study.organisation_id == of.organisation_id, own_issuer(session, *of)
+        mine = Study.organisation_id == of.organisation_id
         for chunk in _chunks(studies):
             whose = sa.select(Study.study_uid, Study.patient_issuer, Study.patient_id_value)
             for one in session.execute(whose.where(mine, Study.study_uid.in_(chunk))):
@@ -134,44 +166,18 @@ class House:
             of_number = sa.select(Study.accession_number, Study.study_uid)
             for number in session.execute(of_number.where(mine, Study.accession_number.in_(chunk))):
                 taken.setdefault(number.accession_number, set()).add(number.study_uid)
-        kept = self._kept(session, of.organisation_id, objects)
-        holders, orders = partial(self._holders, of), partial(self.orders, of)
-        return Known(kept, patients, taken, holders, orders, partial(self._numbered, of.organisation_id))
+        return Known({}, patients, taken)
 
-    def _holders(self, of: Site, patient_id: str) -> Sequence[Holder]:
-        with self._database.read() as session:
-            return holders_of(session, of.organisation_id, patient_id, own_issuer(session, *of))
-
-    def _numbered(self, organisation_id: uuid.UUID, accession: str) -> Sequence[str]:
-        mine = (Study.organisation_id == organisation_id, Study.accession_number == accession)
-        with self._database.read() as session:
-            return session.scalars(sa.select(Study.study_uid).where(*mine).limit(CHUNK)).all()
-
-    def _kept(
-        self, session: Session, organisation_id: uuid.UUID, objects: Sequence[ArrivedObject]
-    ) -> dict[str, list[KeptObject]]:
+    def _kept(self, here: Sequence[Here], refs: Sequence[InstanceRef]) -> dict[str, list[KeptObject]]:
+        """Return versions of objects that are here: as an import noted them, else by their bytes."""
+        made = {ref.id: digests_of(self._reader, ref) for ref in refs}
+        if made:
+            with self._database.write() as session:
+                keep_digests(session, made)
         kept: dict[str, list[KeptObject]] = {}
-        for chunk in _chunks(sorted({one.sop_uid for one in objects})):
-            ids = sa.select(INSTANCE.c.id).where(
-                INSTANCE.c.organisation_id == organisation_id, INSTANCE.c.sop_uid.in_(chunk)
-            )
-            found = list(session.scalars(ids))
-            if not found:
-                continue
-            filed = _filed(session, organisation_id, chunk)
-            refs = find_instances(session, self._clock.now(), organisation_id=organisation_id, instance_ids=found)
-            for ref in refs:
-                kept.setdefault(ref.sop_uid, []).append(self._version(ref, filed.get(ref.sha256.hex())))
+        for one in here:
+            kept.setdefault(one.sop_uid, []).append(one.as_kept(made.get(one.id)))
         return kept
-
-    def _version(self, ref: InstanceRef, filed: ImportObject | None) -> KeptObject:
-        """Return a version of an object that is here: as an import noted it, else by its bytes."""
-        if filed is not None:
-            digests = frozenset({ref.sha256.hex(), filed.digest})
-            return KeptObject(ref.sop_uid, ref.study_uid, digests, ref.transfer_syntax_uid, filed.pixels, filed.header)
-        pixels, header = self._versions.of(ref)
-        digests = frozenset({ref.sha256.hex()})
-        return KeptObject(ref.sop_uid, ref.study_uid, digests, ref.transfer_syntax_uid, pixels, header)
 
     def send_on(
         self, session: Session, case: ImportCase, person: ImportPerson, study_uids: Collection[str],
@@ -240,14 +246,16 @@ def _issued(one: Candidate, own: str) -> Candidate:
     return replace(one, person=person)
 
 
-def _filed(session: Session, organisation_id: uuid.UUID, sop_uids: Sequence[str]) -> dict[str, ImportObject]:
-    """Return what imports have filed of some objects, by the SHA-256 of what was written."""
-    asked = sa.select(ImportObject).where(
-        ImportObject.organisation_id == organisation_id, ImportObject.sop_uid.in_(sop_uids), ImportObject.written != ""
-    )
-    return {row.written: row for row in session.scalars(asked)}
+def _orders(session: Session, of: Site, patient_id: str, issuer: str, own: str) -> tuple[Order, ...]:
+    found = import_orders(session, of.organisation_id, patient_id, issuer, own)
+    return tuple(tidied_order(one) for one in found.values())
 
 
-def _chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+def _numbered(session: Session, organisation_id: uuid.UUID, accession: str) -> Sequence[str]:
+    mine = (Study.organisation_id == organisation_id, Study.accession_number == accession)
+    return session.scalars(sa.select(Study.study_uid).where(*mine).limit(CHUNK)).all()
+
+
+def _chunks(values: Sequence[Value]) -> Iterable[Sequence[Value]]:
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]

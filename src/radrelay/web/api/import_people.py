@@ -21,8 +21,9 @@ from radrelay.importer.surroundings import Site
 from radrelay.web import importing, trail
 from radrelay.web.api.imports import TakenBack
 from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.import_differences import Differences, differences_of
 from radrelay.web.import_shapes import ImportDetail
-from radrelay.web.import_told import detail_told, looks_of, require_decidable, require_found
+from radrelay.web.import_told import as_judged, detail_told, judged_of, looks_of, require_found
 from radrelay.web.import_wishes import Choice, Confirmation, Filing, PapersTaken, SendingOn, TakingBack
 from radrelay.web.importing import reached_case
 from radrelay.web.services import WebServices
@@ -37,7 +38,8 @@ def choose_patient(
     """Say whose somebody's studies are here, and under which order they are filed."""
     with services.database.read() as session:
         of = Site.of(reached_case(services, session, principal, case_id))
-        patient = importing.patient_chosen(services, of, choice.patient)
+    patient = importing.patient_chosen(services, of, choice.patient)
+    with services.database.read() as session:
         importing.require_seen(services, session, principal, case_id, number, patient)
     order = importing.order_chosen(services, of, patient, choice.order)
     elsewhere = importing.known_elsewhere(services, principal, case_id, number, patient)
@@ -82,25 +84,26 @@ def confirm_findings(
     request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, told: Confirmation
 ) -> ImportDetail:
     """Put on record that findings were looked at, and by whom; or that this is taken back, before it is filed."""
-    with services.database.read() as session:
-        row = reached_case(services, session, principal, case_id)
-        looks, looked_at = looks_of(services, session, principal, row, told.number), row.changed_at
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if told.number is not None:
-            importing.require_seen(services, session, principal, case_id, told.number)
-        if told.under is not None and told.number is not None:
-            importing.require_chosen(session, case_id, told.number, told.under)
-        if row.changed_at != looked_at:
-            looks = looks_of(services, session, principal, row, told.number)
-        deciding.confirm(
-            session, principal.organisation_id, case_id, told.number, told.keys, principal.name, services.clock.now(),
-            seen=told.seen,
-        )  # fmt: skip
-        require_found(told.keys, looks)
-        codes = ", ".join(sorted({key.partition(" ")[0] for key in told.keys}))[:400]
-        action = "import.confirm" if told.seen else "import.reopen"
-        _write(session, request, principal, action, row, {"number": told.number, "findings": codes})
+
+    def confirm() -> None:
+        looks = looks_of(services, principal, case_id, told.number)
+        with services.database.write() as session:
+            row = reached_case(services, session, principal, case_id, lock=True)
+            if told.number is not None:
+                importing.require_seen(services, session, principal, case_id, told.number)
+            if told.under is not None and told.number is not None:
+                importing.require_chosen(session, case_id, told.number, told.under)
+            deciding.require_same(session, row, told.number, looks.grounds)
+            deciding.confirm(
+                session, principal.organisation_id, case_id, told.number, told.keys, principal.name,
+                services.clock.now(), seen=told.seen,
+            )  # fmt: skip
+            require_found(told.keys, looks.keys)
+            codes = ", ".join(sorted({key.partition(" ")[0] for key in told.keys}))[:400]
+            action = "import.confirm" if told.seen else "import.reopen"
+            _write(session, request, principal, action, row, {"number": told.number, "findings": codes})
+
+    as_judged(confirm)
     return detail_told(request, services, principal, case_id)
 
 
@@ -118,9 +121,9 @@ def list_orders(
 @router.get("/{case_id}/people/{number}/differences")
 def show_differences(
     request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int
-) -> importing.Differences:
+) -> Differences:
     """Show what filing changes in somebody's objects: each attribute before and after."""
-    found = importing.differences_of(services, principal, case_id, number)
+    found = differences_of(services, principal, case_id, number)
     _seen(request, services, principal, case_id, number, "differences")
     return found
 
@@ -130,22 +133,25 @@ def file_import(
     request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, filing: Filing
 ) -> ImportDetail:
     """File somebody's studies under the local patient, and send them on; findings that stop it stop it."""
-    with services.database.read() as session:
-        known = importing.known_of(services, session, reached_case(services, session, principal, case_id))
-        require_decidable(services, session, principal, case_id, number, known)
-    with services.database.write() as session:
-        asked = reached_case(services, session, principal, case_id, lock=True)
-        if "order" in filing.model_fields_set:
-            importing.require_order(session, case_id, number, filing.order)
-        importing.require_destination(services, session, principal, asked, number, filing.destination_id)
-        row = deciding.file(
-            session, principal.organisation_id, case_id, number, filing.destination_id, principal.name, known,
-            services.clock.now(), (filing.under.issuer, filing.under.patient_id) if filing.under else None,
-        )  # fmt: skip
-        _note(services, row, principal, "file", number)
-        _write(session, request, principal, "import.file", row, {
-            "number": number, "destination": filing.destination_id, "basis": row.basis,
-        })  # fmt: skip
+    under = (filing.under.issuer, filing.under.patient_id) if filing.under else None
+
+    def file() -> None:
+        judged = judged_of(services, principal, case_id, number)
+        with services.database.write() as session:
+            asked = reached_case(services, session, principal, case_id, lock=True)
+            if "order" in filing.model_fields_set:
+                importing.require_order(session, case_id, number, filing.order)
+            importing.require_destination(services, session, principal, asked, number, filing.destination_id)
+            row = deciding.file(
+                session, principal.organisation_id, case_id, number, filing.destination_id, principal.name, judged,
+                services.clock.now(), under,
+            )  # fmt: skip
+            _note(services, row, principal, "file", number)
+            _write(session, request, principal, "import.file", row, {
+                "number": number, "destination": filing.destination_id, "basis": row.basis,
+            })  # fmt: skip
+
+    as_judged(file)
     return detail_told(request, services, principal, case_id)
 
 

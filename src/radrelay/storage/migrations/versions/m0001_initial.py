@@ -2448,11 +2448,11 @@ def importer_tables() -> None:
         sa.Column("case_id", Id(), nullable=False),
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("person_number", sa.Integer(), nullable=True),
         sa.Column("study_uid", sa.String(length=64), nullable=False),
         sa.Column("why", sa.String(length=32), nullable=False),
         sa.Column("filed", sa.Boolean(), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("written", sa.Text(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -2568,6 +2568,16 @@ def importer_tables() -> None:
     op.create_index("ix_import_consent_given", "import_consent", ["organisation_id", "given_at"], unique=False)
     op.create_index("ux_import_consent_case", "import_consent", ["case_id"], unique=True)
     op.create_index("ux_import_consent_secret", "import_consent", ["secret_hash"], unique=True)
+    op.create_table(
+        "import_version",
+        sa.Column("instance_id", Id(), nullable=False),
+        sa.Column("pixels", sa.String(length=64), nullable=False),
+        sa.Column("header", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["instance.id"], name=op.f("fk_import_version_instance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("instance_id", name=op.f("pk_import_version")),
+    )
     op.create_table(
         "link_attempt",
         sa.Column("fingerprint", sa.String(length=64), nullable=False),

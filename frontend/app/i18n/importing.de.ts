@@ -159,6 +159,7 @@ export default {
   'imports.none-entered': 'keines',
   'imports.correct': 'Berichtigen',
   'imports.enterNow': 'Eingeben',
+  'imports.correctAndAsk': 'Übernehmen und das Portal noch einmal fragen',
   'imports.checkAnew': 'Übernehmen und neu prüfen',
 
   'imports.whose': 'Wem gehört es hier?',

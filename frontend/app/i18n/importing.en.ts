@@ -157,6 +157,7 @@ export default {
   'imports.none-entered': 'none',
   'imports.correct': 'Correct',
   'imports.enterNow': 'Enter it',
+  'imports.correctAndAsk': 'Take it over and ask the portal once more',
   'imports.checkAnew': 'Take it and check anew',
 
   'imports.whose': 'Whose is it here?',

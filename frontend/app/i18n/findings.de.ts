@@ -10,7 +10,7 @@ export default {
   'imports.finding.upload-broken-off': 'Ein Upload brach ab: {missing|angekündigte Datei kam|angekündigte Dateien kamen} nicht (angekündigt: {announced}, gekommen: {came}).',
   'imports.finding.unreadable': '{files|Datei ist|Dateien sind} nicht lesbar: {names}. {why}',
   'imports.finding.texts-guessed': 'Texte in {files|Objekt|Objekten} stehen in keinem angegebenen Zeichensatz und wurden gelesen, so gut es geht: bitte Namen und Beschreibung ansehen. {left}',
-  'imports.finding.not-taken-over': '{files|Datei ist von einer Art, die hier nicht abgelegt wird, und bleibt|Dateien sind von Arten, die hier nicht abgelegt werden, und bleiben} beim Paket: {left}. Ein Befund kann darunter sein.',
+  'imports.finding.not-taken-over': '{files|Datei ist von einer Art, die hier nicht abgelegt wird, und bleibt|Dateien sind von Arten, die hier nicht abgelegt werden, und bleiben} beim Paket. Ein Befund kann darunter sein: {left}',
   'imports.finding.birth-date-unread': 'Das Geburtsdatum in {files|Objekt|Objekten} ist nicht zu lesen: {names}. Bitte mit dem der Person vergleichen.',
   'imports.finding.named-otherwise-within': '{files|Objekt nennt|Objekte nennen} im Innern jemand anderen als im Kopf: {names}. Vielleicht wurden sie früher einer falschen Person zugeordnet.',
   'imports.finding.papers-of-nobody': '{papers|Dokument oder Bild wird|Dokumente oder Bilder werden} nicht abgelegt, weil offen ist, zu wem: {left}',

@@ -8,7 +8,7 @@ export default {
   'imports.finding.upload-broken-off': 'An upload broke off: {missing|announced file|announced files} did not come (announced: {announced}, came: {came}).',
   'imports.finding.unreadable': '{files|file|files} cannot be read: {names}. {why}',
   'imports.finding.texts-guessed': 'Texts of {files|object|objects} are in no declared character set and were read as well as can be: look at name and description. {left}',
-  'imports.finding.not-taken-over': '{files|file is of a kind that is not filed here and stays|files are of kinds that are not filed here and stay} with the parcel: {left}. A report may be among them.',
+  'imports.finding.not-taken-over': '{files|file is of a kind that is not filed here and stays|files are of kinds that are not filed here and stay} with the parcel. A report may be among them: {left}',
   'imports.finding.birth-date-unread': 'The birth date of {files|object|objects} cannot be read: {names}. Compare it with the patient’s.',
   'imports.finding.named-otherwise-within': '{files|object names|objects name} somebody else within than in their header: {names}. They may have been put under a wrong name before.',
   'imports.finding.papers-of-nobody': '{papers|paper or picture is|papers or pictures are} not filed, for nobody can tell whose: {left}',

@@ -29,8 +29,7 @@ export default {
   'problem.portal-answer-unusable':
     'Eine Antwort fehlt oder hat nicht die Form, die das Portal verlangt; es wurde nichts gesendet.',
   'problem.portal-attempts-spent': 'Zu viele falsche Antworten für diesen Link; es werden keine weiteren gesendet.',
-  'problem.portal-link-expired':
-    'Der Link war richtig, ist aber abgelaufen. Bitte den Absender, ihn wieder freizuschalten.',
+  'problem.portal-link-expired': 'Der Link war richtig, ist aber abgelaufen. Nur wer ihn ausgegeben hat, kann ihn wieder freischalten.',
   'problem.portal-login-ended':
     'Das Portal hat die Anmeldung beendet und nimmt die Antworten nicht noch einmal an. Bitte neu beginnen.',
   'problem.portal-not-there': 'Das Portal hat nicht, wohin der Link führt.',

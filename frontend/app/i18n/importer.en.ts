@@ -23,7 +23,7 @@ export default {
   'problem.portal-answer-unusable':
     'An answer is missing or is not of the form that the portal asks for; nothing was sent.',
   'problem.portal-attempts-spent': 'Too many wrong answers for this link; no further ones are sent.',
-  'problem.portal-link-expired': 'The link was right but has expired. Ask the sender for reactivation.',
+  'problem.portal-link-expired': 'The link was right but has expired. Only whoever gave it out can reactivate it.',
   'problem.portal-login-ended': 'The portal ended the login and does not take the answers again. Begin anew.',
   'problem.portal-not-there': 'The portal does not have what the link leads to.',
   'problem.portal-nothing-listed': 'The portal accepts the link but lists nothing to fetch.',

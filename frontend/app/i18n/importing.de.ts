@@ -63,6 +63,7 @@ export default {
   'imports.nextTry': 'Es wird von selbst erneut versucht: {when}.',
   'imports.bytesOf': '{came} von {whole}',
   'imports.nobodyYet': 'Noch unbekannt, von wem',
+  'imports.nobodyMore': 'Gelöscht',
   'imports.moreStudies': ['+ {n} weitere Studie', '+ {n} weitere Studien'],
   'imports.images': ['{n} Bild', '{n} Bilder'],
   'imports.moreNames': ['und {n} weitere Person', 'und {n} weitere'],
@@ -159,6 +160,7 @@ export default {
   'imports.none-entered': 'keines',
   'imports.correct': 'Berichtigen',
   'imports.enterNow': 'Eingeben',
+  'imports.correctAndAsk': 'Damit noch einmal fragen',
   'imports.checkAnew': 'Übernehmen und neu prüfen',
 
   'imports.whose': 'Wem gehört es hier?',
@@ -392,6 +394,7 @@ export default {
 
   'imports.byHand': 'Von Hand holen',
   'imports.guide': 'Von Hand holen',
+  'imports.guideFiles': 'Dateien hochladen',
   'imports.guide.go': '{host} öffnen',
   'imports.guide.drop': 'oder auf dieser Seite ablegen',
   'imports.guide.ask-sender': 'Bitten Sie das Haus, das das Papier ausgab, auf anderem Weg um die Bilder.',

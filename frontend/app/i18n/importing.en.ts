@@ -61,6 +61,7 @@ export default {
   'imports.nextTry': 'It is tried again by itself: {when}.',
   'imports.bytesOf': '{came} of {whole}',
   'imports.nobodyYet': 'Not known yet whose',
+  'imports.nobodyMore': 'Erased',
   'imports.moreStudies': ['+ {n} more study', '+ {n} more studies'],
   'imports.images': ['{n} image', '{n} images'],
   'imports.moreNames': ['and {n} more', 'and {n} more'],
@@ -157,6 +158,7 @@ export default {
   'imports.none-entered': 'none',
   'imports.correct': 'Correct',
   'imports.enterNow': 'Enter it',
+  'imports.correctAndAsk': 'Ask once more with it',
   'imports.checkAnew': 'Take it and check anew',
 
   'imports.whose': 'Whose is it here?',
@@ -390,6 +392,7 @@ export default {
 
   'imports.byHand': 'Fetch it by hand',
   'imports.guide': 'Fetch it by hand',
+  'imports.guideFiles': 'Bring files',
   'imports.guide.go': 'Open {host}',
   'imports.guide.drop': 'or drop them on this page',
   'imports.guide.ask-sender': 'Ask the institution that gave out the paper for the images in another way.',

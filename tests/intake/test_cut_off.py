@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -154,3 +155,11 @@ def test_what_is_written_anew_here_is_taken_as_it_is(site: Site) -> None:
     writer = site.landing().open_object(site.origin(), transfer_syntax=head.transfer_syntax_uid)
     writer.write(memoryview(data)[head.dataset_offset :])
     assert writer.finish().survey is not None
+
+
+def test_no_real_file_is_taken_for_cut_off(site: Site, shared_data: Path) -> None:
+    landing, parcel = site.landing(), site.parcel()
+    files = [one for one in sorted(shared_data.rglob("*")) if one.is_file() and "broken" not in one.parts]
+    landed = [(one, landing.land_file(parcel, one.name, iter([one.read_bytes()]))) for one in files]
+    assert sum(one.outcome == "object" for _, one in landed) > 300
+    assert [file for file, one in landed if one.code == CutOff.code] == []

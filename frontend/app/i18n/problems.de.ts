@@ -168,6 +168,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.unreadable-film': 'Das Video lässt sich nicht lesen.',
   'problem.unreadable': 'Die Datei lässt sich nicht lesen.',
   'problem.malformed': 'Beschädigt oder abgeschnitten: nicht als DICOM lesbar.',
+  'problem.cut-off': 'Abgeschnitten: Sein Ende fehlt.',
   'problem.no-identity': 'Ohne brauchbare UID.',
   'problem.not-transcodable': 'Es lässt sich nicht in diese Form bringen.',
   'problem.not-writable': 'Es lässt sich nicht neu schreiben.',

@@ -166,6 +166,7 @@ export default {
   'problem.unreadable-film': 'The video cannot be read.',
   'problem.unreadable': 'The file cannot be read.',
   'problem.malformed': 'Damaged, or cut off: it cannot be read as DICOM.',
+  'problem.cut-off': 'Cut off: its end is missing.',
   'problem.no-identity': 'It has no usable UID.',
   'problem.not-transcodable': 'It cannot be turned into this form.',
   'problem.not-writable': 'It cannot be written anew.',

@@ -43,6 +43,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'quarantine.code.patient-mismatch': 'Anderer Patient',
   'quarantine.code.other-content': 'Gleiche UID, anderer Inhalt',
   'quarantine.code.malformed': 'Beschädigt',
+  'quarantine.code.cut-off': 'Abgeschnitten',
   'quarantine.code.infected': 'Virus gefunden',
   'quarantine.code.unpack-failed': 'Archiv nicht entpackt',
 };

@@ -41,6 +41,7 @@ export default {
   'quarantine.code.patient-mismatch': 'Another patient',
   'quarantine.code.other-content': 'Same UID, other content',
   'quarantine.code.malformed': 'Damaged',
+  'quarantine.code.cut-off': 'Cut off',
   'quarantine.code.infected': 'Virus found',
   'quarantine.code.unpack-failed': 'Archive not unpacked',
 } satisfies Record<string, string | [string, string]>;

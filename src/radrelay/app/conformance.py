@@ -32,7 +32,7 @@ STORE_CASES = (
     ("0000", "The object is durable and encrypted. What disagrees with what is here is kept in the quarantine."),
     ("A700", "No room: below storage.min_free_bytes, above the source's quota, or larger than dicom.max_object_bytes."),
     ("A900", "The data set's SOP class or instance UID is not the one that the command announced."),
-    ("C000", "The data set's structure cannot be followed, or a UID that it needs is missing; the comment says where."),
+    ("C000", "The data set's structure cannot be followed, it is cut off, or lacks a UID; the comment says where."),
     ("0110", "Radrelay's own failure; nothing was kept."),
 )
 
@@ -48,6 +48,7 @@ AFTER_STORE = (
     ("a series UID that another study has", "quarantine `series-elsewhere`"),
     ("a UID missing, or none", "quarantine `no-identity`; a person may release it with a new identity"),
     ("a head that cannot be read", "quarantine `malformed` or `not-read`"),
+    ("a file that is cut off behind its pixel data", "quarantine `cut-off`; a person may release it as it is"),
     ("infected, when a scanner is set", "quarantine `infected`"),
 )
 

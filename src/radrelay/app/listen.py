@@ -152,7 +152,7 @@ class Reception:
             called_ae=peer.called_ae,
             correlation_id=peer.association_id,
         )
-        return Writer(self.landing.open_object(origin))
+        return Writer(self.landing.open_object(origin, cut_offs="refuse"))
 
 
 def hospital_listener(core: Core, organisation_id: UUID) -> MllpListener | None:

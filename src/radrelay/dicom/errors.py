@@ -17,9 +17,20 @@ class Unidentified(Malformed):
     code = "no-identity"
 
 
+class CutOff(Malformed):
+    """The data set is cut off: an element says that it is longer than what is there."""
+
+    code = "cut-off"
+
+
 def tag_text(tag: int) -> str:
     """Return `tag` as the standard writes it, `(0010,0010)`."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def beyond_end(what: str, at: int, length: int) -> str:
+    """Say what is longer, by its own words, than its data set."""
+    return f"{what} at byte {at} says that it is {length} bytes long, beyond the data set's end"
 
 
 class UnplayableFilm(Invalid):

@@ -23,7 +23,7 @@ from radrelay.dicom.dialects import (
     UNDEFINED,
     Dialect,
 )
-from radrelay.dicom.errors import Malformed, Unidentified, tag_text
+from radrelay.dicom.errors import Malformed, Unidentified, beyond_end, tag_text
 from radrelay.dicom.syntaxes import Syntax, syntax_of
 
 SOP_CLASS_UID = 0x00080016
@@ -44,13 +44,16 @@ _UID_LIMIT = 64
 _LEARN_BYTES = 4096  # larger elements are looked at each time, so that the walk knows where it crossed a window
 
 Buffer = bytes | bytearray | memoryview
+Bulk = tuple[int, int, Dialect]
+_Found = tuple[dict[int, bytes], int, Bulk | None]
 
 
 class Survey(msgspec.Struct, frozen=True):
     """What is known of a data set before it is acknowledged.
 
     `head_length` counts bytes as received, up to the value of PixelData or what else of group 7FE0 and above comes
-    first, its tag, VR and length included.
+    first, its tag, VR and length included. `bulk` is that element where it was come to: the byte at which it begins,
+    that at which its value ends (0 for fragments), and the dialect around it.
     """
 
     sop_class_uid: str
@@ -58,6 +61,7 @@ class Survey(msgspec.Struct, frozen=True):
     study_uid: str
     series_uid: str
     head_length: int
+    bulk: Bulk | None = None
 
 
 def survey(
@@ -91,11 +95,11 @@ def survey(
     total = length if total is None else total
     if syntax.deflated:
         return _survey_deflated(data, length, syntax, sop_class_uid, sop_uid)
-    uids, head_length = _first_walk(data, length, total, syntax)
-    return _checked(uids, head_length, sop_class_uid, sop_uid)
+    uids, head_length, bulk = _first_walk(data, length, total, syntax)
+    return _checked(uids, head_length, bulk, sop_class_uid, sop_uid)
 
 
-def _first_walk(data: Buffer, length: int, total: int, syntax: Syntax) -> tuple[dict[int, bytes], int]:
+def _first_walk(data: Buffer, length: int, total: int, syntax: Syntax) -> _Found:
     """Walk growing windows of `data`, so that a usual header costs one small copy."""
     for size in _WINDOWS:
         window = bytes(memoryview(data)[: min(length, size)])
@@ -114,8 +118,8 @@ def _survey_deflated(data: Buffer, length: int, syntax: Syntax, sop_class_uid: s
     head = bytes(memoryview(data)[: min(length, HEAD_BYTES)])
     window = inflate(head, HEAD_BYTES)
     whole = len(window) if len(window) < HEAD_BYTES and len(head) == length else 1 << 62
-    uids, _ = _first_walk(window, len(window), whole, syntax)
-    return _checked(uids, len(head), sop_class_uid, sop_uid)
+    uids, *_ = _first_walk(window, len(window), whole, syntax)
+    return _checked(uids, len(head), None, sop_class_uid, sop_uid)
 
 
 def inflate(data: bytes, limit: int) -> bytes:
@@ -142,7 +146,7 @@ def inflate(data: bytes, limit: int) -> bytes:
     raise Malformed("the data set is not deflated, as its transfer syntax says it is") from failure
 
 
-def _checked(uids: dict[int, bytes], head_length: int, sop_class_uid: str, sop_uid: str) -> Survey:
+def _checked(uids: dict[int, bytes], head_length: int, bulk: Bulk | None, sop_class_uid: str, sop_uid: str) -> Survey:
     """Make the answer of UIDs as encoded: at most 64 characters (PS3.5 9.1).
 
     Letters, which de-identifying programs write against the standard, are let through; what could mean something
@@ -154,11 +158,13 @@ def _checked(uids: dict[int, bytes], head_length: int, sop_class_uid: str, sop_u
         # the usual case at once: digits and dots only, none begins with a dot
         together = b"".join((sop_class, sop, study, series))
         if not together.translate(None, b"0123456789.") and 46 not in (sop_class[0], sop[0], study[0], series[0]):
-            return Survey(sop_class.decode(), sop.decode(), study.decode(), series.decode(), head_length)
-    return _checked_singly(uids, head_length, sop_class_uid, sop_uid)
+            return Survey(sop_class.decode(), sop.decode(), study.decode(), series.decode(), head_length, bulk)
+    return _checked_singly(uids, head_length, bulk, sop_class_uid, sop_uid)
 
 
-def _checked_singly(uids: dict[int, bytes], head_length: int, sop_class_uid: str, sop_uid: str) -> Survey:
+def _checked_singly(
+    uids: dict[int, bytes], head_length: int, bulk: Bulk | None, sop_class_uid: str, sop_uid: str
+) -> Survey:
     """Check UID by UID, so that the message names the one that is wrong."""
     texts: list[str] = []
     for tag, otherwise in ((SOP_CLASS_UID, sop_class_uid), (SOP_UID, sop_uid), (STUDY_UID, ""), (SERIES_UID, "")):
@@ -168,7 +174,7 @@ def _checked_singly(uids: dict[int, bytes], head_length: int, sop_class_uid: str
         if not value and not otherwise:
             raise Unidentified(f"{_NAMES[tag]} {tag_text(tag)} is missing or empty")
         texts.append(value.decode("ascii") or otherwise)
-    return Survey(texts[0], texts[1], texts[2], texts[3], head_length)
+    return Survey(texts[0], texts[1], texts[2], texts[3], head_length, bulk)
 
 
 def usable_uid(value: bytes) -> bool:
@@ -186,8 +192,8 @@ _NAMES = {
 
 def _walk(  # noqa: C901, PLR0912, PLR0915 - one loop on the hot path; a call per element would double its time
     window: bytes, length: int, total: int, syntax: Syntax, *, learned: bool
-) -> tuple[dict[int, bytes], int] | None:
-    """Return (UIDs, length of the head), or none when `window` is too short to say.
+) -> _Found | None:
+    """Return (UIDs, length of the head, the bulk element if there is one), or none when `window` is too short to say.
 
     `window` is the beginning of `length` bytes at hand of a data set of `total` bytes.
     """
@@ -247,9 +253,11 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - one loop on the hot path; a call pe
                     return _out_of_window(uids, position, top_tag, (size, length, total), closed=False)
                 (value_length,) = now.u32(window, position + 8)
         if group >= BULK_GROUP and not outer:
-            if value_length != UNDEFINED and value + value_length > total:
-                raise Malformed(_beyond(tag, position, value_length))
-            return uids, value
+            if value_length == UNDEFINED:
+                return uids, value, (position, 0, now)
+            if value + value_length > total:
+                raise Malformed(beyond_end(tag_text(tag), position, value_length))
+            return uids, value, (position, value + value_length, now)
         if value_length == UNDEFINED:
             outer.append((SEQUENCE_END, now))
             if now.explicit and window[position + 4 : position + 6] == b"UN":
@@ -259,7 +267,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - one loop on the hot path; a call pe
             continue
         end = value + value_length
         if end > total:
-            raise Malformed(_beyond(tag, position, value_length))
+            raise Malformed(beyond_end(tag_text(tag), position, value_length))
         if tag in _WANTED:
             if not outer and tag not in uids:
                 if end > size:
@@ -277,7 +285,7 @@ _nothing: dict[bytes, int] = {}
 
 def _out_of_window(
     uids: dict[int, bytes], position: int, top_tag: int, sizes: tuple[int, int, int], *, closed: bool
-) -> tuple[dict[int, bytes], int] | None:
+) -> _Found | None:
     """Decide what it means that the next header at `position` lies beyond the window.
 
     `sizes` are those of the window, of what is at hand and of the whole; `closed` is whether no sequence is open.
@@ -286,13 +294,9 @@ def _out_of_window(
     if size == total:
         if position > total or not closed:
             raise Malformed(f"the data set ends at byte {total} within an element or a sequence")
-        return uids, total  # fewer than eight bytes may be left: padding that some senders add
+        return uids, total, None  # fewer than eight bytes may be left: padding that some senders add
     if SERIES_UID in uids and size > HEAD_BYTES and top_tag >> 16 > _LAST_INDEXED_GROUP:
-        return uids, HEAD_BYTES
+        return uids, HEAD_BYTES, None
     if size == length or size >= HEAD_LIMIT:
-        return uids, min(position, size)
+        return uids, min(position, size), None
     return None
-
-
-def _beyond(tag: int, position: int, value_length: int) -> str:
-    return f"{tag_text(tag)} at byte {position} says that it is {value_length} bytes long, beyond the data set's end"

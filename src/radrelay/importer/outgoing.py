@@ -7,7 +7,6 @@ addresses are judged; the connection goes to a judged one. Errors and logs name 
 
 from __future__ import annotations
 
-import json
 import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 from radrelay import IMPLEMENTATION_VERSION_NAME
 from radrelay.importer.cookies import Cookies
 from radrelay.importer.errors import HostNotAllowed, ParcelTooLarge, PortalBrokeOff, PortalUnclear, TooManyRedirects
+from radrelay.importer.json_read import read_json
 from radrelay.importer.judging import Judge
 from radrelay.importer.line import Limits, Pace, Place, Proxy, connect, speak
 from radrelay.importer.places import Target, next_of, target_of
@@ -55,8 +55,8 @@ class Reply:
     def json(self) -> Any:
         """Return what was answered in JSON; raises `PortalUnclear`."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return read_json(self.body)
+        except ValueError:
             raise PortalUnclear(f"{self.target.name} does not answer in JSON", host=self.target.name) from None
 
 

@@ -129,7 +129,7 @@ class RawParcel:
             source = RecordSource(self._reader, location)
             prefix = source.read(0, PREFIX_BYTES)
             if sniff(raw.file_name, prefix) is ARCHIVE:
-                found: Iterator[StoredFile] = self._members(source, raw.file_name or "archive", budget, 1)
+                found: Iterator[StoredFile] = self.members(source, raw.file_name or "archive", budget, 1)
             else:
                 found = iter((StoredFile(raw.file_name, source.size, partial(_read, source)),))
             for one in found:
@@ -138,7 +138,8 @@ class RawParcel:
                     self.earlier.add(path)
                 yield one if path == one.path else StoredFile(path, one.size, one.pieces, one.refused)
 
-    def _members(self, source: ByteSource, folder: str, budget: Budget, depth: int) -> Iterator[StoredFile]:
+    def members(self, source: ByteSource, folder: str, budget: Budget, depth: int) -> Iterator[StoredFile]:
+        """Yield the files of an archive, and of those within it; one that is refused says why."""
         listing = list_members(source)
         if listing.damage:
             yield _refused(folder, ArchiveRefused(listing.damage))
@@ -183,7 +184,7 @@ class RawParcel:
                 text = f"The archive lies deeper than intake.max_depth, {budget.max_depth} archives."
                 yield _refused(path, ArchiveDepth(text))
             else:
-                yield from self._members(source, path, budget, depth + 1)
+                yield from self.members(source, path, budget, depth + 1)
 
 
 class _Ahead:

@@ -57,7 +57,7 @@ class FileLander:
         self._landing = landing
         self._origin = origin
         self._open_archive = open_archive
-        self._writer = ObjectWriter(landing, origin)
+        self._writer = ObjectWriter(landing, origin, "keep")
 
     def land(
         self, name: str, chunks: Iterable[Fragment], *, item_id: uuid.UUID | None = None, wait: bool = True

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from radrelay.clock import Clock
 from radrelay.intake.envelope import Envelope, Kind, Origin, encode
 from radrelay.intake.files import FileLander, LandedFile
-from radrelay.intake.object_writer import FileFacts, Fragment, Landed, ObjectWriter
+from radrelay.intake.object_writer import CutOffs, FileFacts, Fragment, Landed, ObjectWriter
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.node import node_id, owner_name
@@ -67,10 +67,11 @@ class Landing:
         return cls(log, settings, clock, allowance)
 
     def open_object(
-        self, origin: Origin, *, sop_class_uid: str = "", sop_uid: str = "", transfer_syntax: str = ""
-    ) -> ObjectWriter:
+        self, origin: Origin, *, sop_class_uid: str = "", sop_uid: str = "", transfer_syntax: str = "",
+        cut_offs: CutOffs = "take",
+    ) -> ObjectWriter:  # fmt: skip
         """Return a writer for objects of `origin`, one after another; the first has begun if a syntax is given."""
-        writer = ObjectWriter(self, origin)
+        writer = ObjectWriter(self, origin, cut_offs)
         if transfer_syntax:
             writer.begin(sop_class_uid, sop_uid, transfer_syntax)
         return writer

@@ -2,7 +2,8 @@
 
 A buffer is reused for all objects of an association and takes memory only as far as they reach. Objects above
 `storage.large_object_bytes` stream into a file of their own while the buffer keeps their beginning for the survey,
-so memory stays flat for any size.
+so memory stays flat for any size. What is received is looked at to its end: an object may be cut off behind its pixel
+data.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from radrelay.dicom.errors import Malformed
-from radrelay.dicom.walk import HEAD_LIMIT, Survey, survey
+from radrelay.dicom.dialects import dialect
+from radrelay.dicom.ending import Ending
+from radrelay.dicom.errors import CutOff, Malformed
+from radrelay.dicom.syntaxes import syntax_of
+from radrelay.dicom.walk import HEAD_LIMIT, Bulk, Survey, survey
 from radrelay.errors import RadrelayError
 from radrelay.intake.envelope import Envelope, Kind, Origin, encode
 from radrelay.intake.errors import ObjectMismatch, ObjectTooLarge
@@ -31,6 +35,13 @@ KEPT_BYTES = 1 << 20
 FLAWED_HEAD_BYTES = 256 << 10
 
 Fragment = bytes | bytearray | memoryview
+CutOffs = Literal["refuse", "keep", "take"]
+"""What becomes of an object that is cut off behind what the survey looks at: refused (its sender still has it), kept
+for the quarantine (of a file there may be no other), or taken (it is written anew here, and was looked at before).
+
+Of a file the elements are stepped over from the first on, and the fragments of its pixel data; of what a sender waits
+for, only what is behind native pixel data: nearly always nothing, so that nothing is spent on it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,9 @@ class ObjectWriter:
 
     __slots__ = (
         "_buffer",
+        "_cut_offs",
         "_digest",
+        "_ending",
         "_failure",
         "_given",
         "_inline_limit",
@@ -83,8 +96,9 @@ class ObjectWriter:
         "origin",
     )
 
-    def __init__(self, landing: Landing, origin: Origin) -> None:
+    def __init__(self, landing: Landing, origin: Origin, cut_offs: CutOffs = "take") -> None:
         self.origin = origin
+        self._cut_offs = cut_offs
         self._landing = landing
         self._inline_limit = min(landing.settings.storage.large_object_bytes, landing.settings.dicom.max_object_bytes)
         self._buffer = Reserve(max(self._inline_limit, HEAD_LIMIT))
@@ -93,6 +107,7 @@ class ObjectWriter:
         self._length = 0  # of the object so far
         self._kept = 0  # of it in the buffer: all, or the beginning of a large one
         self._large: LargeWriter | None = None
+        self._ending: Ending | None = None  # of a large one, as it passes
         self._digest = hashlib.sha256()
         self._failure: RadrelayError | None = None
         self._given = ("", "", "")
@@ -126,9 +141,14 @@ class ObjectWriter:
             self._large = self._landing.log.open_large()
             self._digest = hashlib.sha256(self._view[: self._kept])
             self._large.write(self._view[: self._kept])
+            self._keep_head(fragment)
+            self._ending = self._begun_ending()
             self._kept = min(self._kept, HEAD_LIMIT)
             self._buffer.give_back(HEAD_LIMIT)
-        self._keep_head(fragment)
+        else:
+            self._keep_head(fragment)
+        if self._ending is not None:
+            self._ending.feed(memoryview(fragment)[max(0, self._ending.begins - self._length) :])
         self._digest.update(fragment)
         self._large.write(fragment)
         self._length = end
@@ -140,6 +160,40 @@ class ObjectWriter:
         wanted = min(self._kept + len(fragment), HEAD_LIMIT)
         self._view[self._kept : wanted] = memoryview(fragment)[: wanted - self._kept]
         self._kept = wanted
+
+    def _begun_ending(self) -> Ending | None:
+        """Return what looks at the rest of a large object; it has seen all that came before the present piece."""
+        if self._cut_offs == "take":
+            return None
+        try:
+            ending = self._ending_of(self.survey(1 << 62).bulk)
+        except Malformed:  # the survey at its end tells
+            ending = self._ending_of(None)
+        if ending is not None:
+            ending.feed(self._view[ending.begins : self._length])
+        return ending
+
+    def _ending_of(self, bulk: Bulk | None) -> Ending | None:
+        """Return what is to be fed from the byte on where it begins; none where nothing is looked at."""
+        if self._cut_offs == "take" or (self._cut_offs == "refuse" and (bulk is None or not bulk[1])):
+            return None
+        if bulk is not None:
+            return Ending(bulk[2], bulk[0])
+        syntax = syntax_of(self._given[2])
+        if syntax.deflated:
+            return None
+        return Ending(dialect(explicit=syntax.explicit, little=syntax.little_endian), met=False)
+
+    def _lacks(self, found: Survey) -> str:
+        """Return what of the object is cut off behind what the survey looked at; nothing where all is there."""
+        ending, bulk = self._ending, found.bulk
+        if bulk is not None and bulk[1] == self._length:  # as nearly all are: nothing is behind
+            return ""
+        if self._large is None and (bulk is not None or found.head_length < self._length):
+            ending = self._ending_of(bulk)
+            if ending is not None:
+                ending.feed(self._view[ending.begins : self._length])
+        return ending.lacks if ending is not None else ""
 
     def raise_failure(self) -> None:
         """Raise what has gone wrong so far, for a caller that can stop reading."""
@@ -163,8 +217,8 @@ class ObjectWriter:
         `received_at` and `stands_for` are of a quarantined object that is landed again, with another identity.
 
         Raises `Malformed` when its structure cannot be followed (with `keep_flawed` it lands all the same, for the
-        quarantine), `ObjectMismatch` when it is not the instance that was announced, `OutOfResources` and its kin
-        when there is no room.
+        quarantine), `CutOff` where those are refused, `ObjectMismatch` when it is not the instance that was announced,
+        `OutOfResources` and its kin when there is no room.
         """
         try:
             self.raise_failure()
@@ -201,8 +255,8 @@ class ObjectWriter:
         finally:
             self.abort()
 
-    def survey(self) -> Survey:
-        """Walk what is here of the object; raises `Malformed`."""
+    def survey(self, total: int | None = None) -> Survey:
+        """Walk what is here of the object, which may have `total` bytes; raises `Malformed`."""
         sop_class_uid, sop_uid, transfer_syntax = self._given
         return survey(
             self._view,
@@ -210,7 +264,7 @@ class ObjectWriter:
             transfer_syntax,
             sop_class_uid=sop_class_uid,
             sop_uid=sop_uid,
-            total=self._length,
+            total=self._length if total is None else total,
         )
 
     def _judged(self, *, keep_flawed: bool) -> tuple[Survey | None, str, str]:
@@ -220,6 +274,11 @@ class ObjectWriter:
             if not keep_flawed or not self._length:
                 raise
             return None, error.message, error.code
+        lacks = self._lacks(found)
+        if lacks and self._cut_offs == "refuse":
+            raise CutOff(lacks)
+        if lacks:
+            return found, lacks, CutOff.code
         if not keep_flawed:
             _must_match("SOP Instance UID", self._given[1], found.sop_uid)
             _must_match("SOP Class UID", self._given[0], found.sop_class_uid)
@@ -268,11 +327,13 @@ class ObjectWriter:
             ticket = log.append(encode(envelope), self._view[:head], self._view[head : self._length])
         if wait:
             log.wait_durable(ticket)
-        return Landed(ticket.location, envelope.sha256, envelope.size, found, flaw, envelope.code)
+        whole = None if flaw else found
+        return Landed(ticket.location, envelope.sha256, envelope.size, whole, flaw, envelope.code)
 
     def abort(self) -> None:
         """Forget the object; nothing of it was kept."""
         self._drop_large()
+        self._ending = None
         if self._reached > KEPT_BYTES >= self._length > 0:
             self._buffer.give_back(KEPT_BYTES)
             self._reached = 0

@@ -24,6 +24,7 @@ from radrelay.archive.kept_keys import destroy_kept
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Holding, Instance, Source, Study
 from radrelay.clock import Clock
+from radrelay.dicom.errors import CutOff
 from radrelay.dicom.header import parse
 from radrelay.dicom.pixels import NotViewable
 from radrelay.intake.diversion import (
@@ -54,8 +55,8 @@ from radrelay.storage.outbox import emit
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
 OVERRIDABLE = frozenset({
-    "patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED, NOT_SAFE,
-    NOT_RETURNED, FILE_NOT_SAFE, REJECTED,
+    "patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", CutOff.code,
+    UNPACK_FAILED, NOT_SAFE, NOT_RETURNED, FILE_NOT_SAFE, REJECTED,
 })  # fmt: skip
 SUSPECT = frozenset({"infected", "not-scanned"})
 LINES_LIMIT = 5000

@@ -42,7 +42,7 @@ class StowIntake:
 
     def __init__(self, landing: Landing, origin: Origin, study_uid: str = "") -> None:
         """Take parts of any study, or of the one that the request's address names."""
-        self._writer = ObjectWriter(landing, origin)
+        self._writer = ObjectWriter(landing, origin, "refuse")
         self._study_uid = study_uid
 
     def take_file(self, chunks: Iterable[Fragment], name: str = "") -> StowOutcome:

@@ -61,7 +61,7 @@ def _what_is_spoken() -> Iterator[Table]:
         "DICOMweb services as user",
         ("Service", "Resource", "Use"),
         (
-            ("QIDO-RS", "studies", "a search; one request for each modality that is looked for"),
+            ("QIDO-RS", "studies", "a search, page by page, for each modality that is looked for"),
             ("QIDO-RS", "series of a study, instances of a series", "what is to be fetched, page by page"),
             ("WADO-RS", "study, series, instance", "fetching; in the transfer syntax that an object is kept in"),
             ("STOW-RS", "studies", "deliveries to DICOMweb destinations, one object in each request"),

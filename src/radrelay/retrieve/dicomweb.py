@@ -11,19 +11,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import Message
+from functools import partial
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx2
 
 from radrelay.dicom.multipart import BadMultipart, read_parts
-from radrelay.errors import TooLarge
+from radrelay.errors import RadrelayError, TooLarge
 from radrelay.network.errors import WebTrouble
-from radrelay.network.ports import Element, Key
+from radrelay.network.ports import Element
 from radrelay.network.web_service import open_client, refusal_of, trouble_of
 from radrelay.retrieve.asking import (
     MODALITIES,
     SERIES_KEYS,
-    SERIES_UID,
     SOP_CLASS_UID,
     SOP_UID,
     STUDY_KEYS,
@@ -35,6 +36,7 @@ from radrelay.retrieve.asking import (
 from radrelay.retrieve.dicom import MOST_OBJECTS, MOST_SERIES, Landing, breaking
 from radrelay.retrieve.errors import SearchTimedOut
 from radrelay.retrieve.json_matches import matches_of
+from radrelay.retrieve.paging import USUAL, Listing, Match, Page, PageRefused
 from radrelay.retrieve.ports import (
     Answer,
     Came,
@@ -56,6 +58,9 @@ OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 PAGE = 1_000
 GONE = (404, 410)
 NOTHING = 204
+NO_SUCH_PAGE, NO_OFFSET = (400, 413, 416, 422, 501), (404, 405, 410)
+MORE = "additional results"
+"""What a service says that gives fewer matches than it has (PS3.18 8.3.4.4)."""
 
 Params = list[tuple[str, str | int | float | bool | None]]
 
@@ -83,20 +88,13 @@ class DicomWebConnector:
 
         Modalities are asked for one after the other, for QIDO-RS knows no list of them.
         """
-        keys, found, unreadable, more = study_keys(wanted), dict[str, FoundStudy](), 0, False
+        keys, listing = study_keys(wanted), Listing(_study_named, most, patient=True)
         with breaking(), self._client(node, self._settings.search_timeout_s) as client:
             within = _Deadline(self._settings.search_timeout_s)
             for modality in wanted.modalities or ("",):
-                params = _matching([*keys, (MODALITIES, "CS", modality)], STUDY_KEYS, most + 1)
-                for match in _asked(client, f"{_base(node)}/studies", params, within):
-                    study = None if match is None else study_of(match)
-                    if len(found) + unreadable >= most and (study is None or study.study_uid not in found):
-                        more = True
-                        break
-                    unreadable += study is None
-                    if study is not None:
-                        found.setdefault(study.study_uid, study)
-        return Answer(tuple(found.values()), more, unreadable)
+                params = _matching([*keys, (MODALITIES, "CS", modality)], STUDY_KEYS)
+                listing.take(partial(_asked, client, f"{_base(node)}/studies", params, within))
+        return Answer(tuple(listing.found.values()), listing.more, listing.unreadable)
 
     def series(self, node: PacsNode, order: Order) -> Sequence[FoundSeries]:
         """Return the series of a study; raises `Broken`."""
@@ -107,16 +105,11 @@ class DicomWebConnector:
         """Return what the archive has of an order; raises `Broken`."""
         with breaking(), self._client(node, self._settings.search_timeout_s) as client:
             series = self._series(client, node, order)
-            listed: dict[str, Held] = {}
-            for one in series:
-                url = f"{_of(node, order.study_uid, one.series_uid)}/instances"
-                for match in self._pages(client, url, [("includefield", _tag(SOP_CLASS_UID))], MOST_OBJECTS, SOP_UID):
-                    held = held_of(match, one.series_uid)
-                    if held is not None:
-                        listed.setdefault(held.sop_uid, held)
-        if not listed and any(one.instances != 0 for one in series):
+            listed = [self._objects_of(client, node, order, one) for one in series]
+        told = {held.sop_uid: held for of_series in listed for held in of_series or ()}
+        if None in listed or (not told and any(one.instances != 0 for one in series)):
             return Inventory(tuple(series))
-        return Inventory(tuple(series), tuple(listed.values()))
+        return Inventory(tuple(series), tuple(told.values()))
 
     def fetch(
         self, node: PacsNode, order: Order, inventory: Inventory, missing: Sequence[Held] | None, tell: Tell, stop: Stop
@@ -149,33 +142,29 @@ class DicomWebConnector:
 
     def _series(self, client: httpx2.Client, node: PacsNode, order: Order) -> list[FoundSeries]:
         params: Params = [("includefield", _tag(tag)) for tag, _ in SERIES_KEYS]
-        url = f"{_of(node, order.study_uid)}/series"
-        told = (series_of(match) for match in self._pages(client, url, params, MOST_SERIES, SERIES_UID))
-        found = {one.series_uid: one for one in told if one is not None}
-        return [one for uid, one in found.items() if order.series_uid in ("", uid)]
+        listing = Listing(_series_named, MOST_SERIES)
+        self._list(client, f"{_of(node, order.study_uid)}/series", params, listing)
+        return [one for uid, one in listing.found.items() if order.series_uid in ("", uid)]
 
-    def _pages(
-        self, client: httpx2.Client, url: str, params: Params, most: int, unique: int
-    ) -> Iterator[tuple[Key, ...]]:
-        """Yield matches page after page, each `unique` key once and at most so many, until a page brings nothing new.
+    def _objects_of(
+        self, client: httpx2.Client, node: PacsNode, order: Order, series: FoundSeries
+    ) -> list[Held] | None:
+        """Return the objects of a series; none where the service may have listed only some of them."""
+        listing = Listing(partial(_object_named, series.series_uid), MOST_OBJECTS)
+        url = f"{_of(node, order.study_uid, series.series_uid)}/instances"
+        self._list(client, url, [("includefield", _tag(SOP_CLASS_UID))], listing)
+        if listing.more and (series.instances is None or len(listing.found) < series.instances):
+            return None
+        return [one for one in listing.found.values() if one is not None]
 
-        A service may give fewer at once than it is asked for, and may know no pages: then it says the same again.
-        """
-        seen: set[str] = set()
-        while len(seen) < most:
-            before = len(seen)
-            page: Params = [*params, ("limit", PAGE), ("offset", before)]
-            within = _Deadline(self._settings.search_timeout_s)
-            for match in _asked(client, url, page, within, none_if_gone=True):
-                named = next((key.text for key in match or () if key.tag == unique), "")
-                if match is None or not named or named in seen:
-                    continue
-                seen.add(named)
-                yield match
-                if len(seen) >= most:
-                    return
-            if len(seen) == before:
-                return
+    def _list(self, client: httpx2.Client, url: str, params: Params, listing: Listing[Any]) -> None:
+        """Read a list to its end, each page within the time of a search."""
+
+        def ask(page: Page) -> Iterator[Match | None]:
+            within, begun = _Deadline(self._settings.search_timeout_s), [] if page.offset else [("offset", 0)]
+            return _asked(client, url, [*params, *begun], within, page, none_if_gone=True)
+
+        listing.take(ask, (PAGE, USUAL))
 
     def _client(self, node: PacsNode, within_s: float) -> httpx2.Client:
         """Return a client that signs in as was entered; `identity`, for a small answer may unpack to a large one."""
@@ -200,14 +189,37 @@ class _Deadline:
 
 
 def _asked(
-    client: httpx2.Client, url: str, params: Params, within: _Deadline, *, none_if_gone: bool = False
-) -> Iterator[tuple[Key, ...] | None]:
-    """Yield the matches of one request as they come."""
-    with _streamed(client, url, params, {"Accept": JSON}) as reply:
+    client: httpx2.Client, url: str, params: Params, within: _Deadline, page: Page, *, none_if_gone: bool = False
+) -> Iterator[Match | None]:
+    """Yield the matches of one page as they come."""
+    of_page: Params = [*params, ("limit", page.limit), *([("offset", page.offset)] if page.offset else [])]
+    with _streamed(client, url, of_page, {"Accept": JSON}) as reply:
         if reply.status_code == NOTHING or (none_if_gone and reply.status_code in GONE):
             return
-        _require(reply, url)
+        page.hinted = MORE in reply.headers.get("Warning", "")
+        try:
+            _require(reply, url)
+        except RadrelayError as refusal:
+            if reply.status_code in NO_SUCH_PAGE or (page.offset and reply.status_code in NO_OFFSET):
+                raise PageRefused(refusal) from refusal
+            raise
         yield from matches_of(within.over(reply.iter_raw()))
+
+
+def _study_named(match: Match) -> tuple[str, FoundStudy] | None:
+    study = study_of(match)
+    return None if study is None else (study.study_uid, study)
+
+
+def _series_named(match: Match) -> tuple[str, FoundSeries] | None:
+    series = series_of(match)
+    return None if series is None else (series.series_uid, series)
+
+
+def _object_named(series_uid: str, match: Match) -> tuple[str, Held | None] | None:
+    """Return an object by its name; one of another series has a name, too, for a list may hold those."""
+    named = next((key.text for key in match if key.tag == SOP_UID), "")
+    return (named, held_of(match, series_uid)) if named else None
 
 
 @contextmanager
@@ -247,12 +259,12 @@ def _boundary(reply: httpx2.Response, url: str) -> str:
     return boundary
 
 
-def _matching(keys: Sequence[Element], returned: Sequence[tuple[int, str]], limit: int) -> Params:
+def _matching(keys: Sequence[Element], returned: Sequence[tuple[int, str]]) -> Params:
     """Return a query: what has a value is looked for, what does not is asked to be told."""
     asked = {tag: value for tag, _, value in keys if isinstance(value, str) and value}
     wanted: Params = [(_tag(tag), value) for tag, value in asked.items()]
     told = [tag for tag, _ in returned] + [tag for tag, vr, _ in keys if vr == "SQ"]
-    return [*wanted, *(("includefield", _tag(tag)) for tag in told if tag not in asked), ("limit", limit)]
+    return [*wanted, *(("includefield", _tag(tag)) for tag in told if tag not in asked)]
 
 
 def _tag(tag: int) -> str:

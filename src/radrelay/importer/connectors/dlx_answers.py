@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from radrelay.importer.connectors.ports import AnswerForm, Item, Question, QuestionKind
 from radrelay.importer.dlx.contract import VERSIONS
 from radrelay.importer.errors import AnswerUnusable, PortalUnclear
+from radrelay.importer.json_read import count_of, read_json, text_of
 from radrelay.importer.outgoing import Reply
 
 MOST_QUESTIONS, MOST_ITEMS, MOST_TEXT, MOST_JWT = 20, 2000, 500, 8000
@@ -54,12 +54,13 @@ def asked_of(reply: Reply) -> Asked | None:
     raw = told["tfaQuestion"]
     if len(raw) > MOST_QUESTIONS or not all(isinstance(one, dict) for one in raw):
         raise PortalUnclear(f"{host} asks questions that are none", host=host)
-    ids = {str(one.get("questionId", place)): one.get("questionId", place) for place, one in enumerate(raw, 1)}
+    given = [one.get("questionId", place) for place, one in enumerate(raw, 1)]
+    ids = {str(one): one for one in given if one is None or isinstance(one, str | int | float)}
     if len(ids) != len(raw):
         raise PortalUnclear(f"{host} asks two questions under one id", host=host)
     questions = tuple(_question(key, one) for key, one in zip(ids, raw, strict=True))
     known = [one for one in _objects(told.get("apiInfo")) if _version(one) in UNNAMED_LAST]
-    versions = tuple(str(one.get("dlxVersion", ""))[:40] for one in _objects(told.get("apiInfo")))
+    versions = tuple(_text(one.get("dlxVersion"), 40) for one in _objects(told.get("apiInfo")))
     if versions and not known:
         raise PortalUnclear(f"{host} speaks DLX {', '.join(versions)} only", host=host)
     best = min(known, key=lambda one: UNNAMED_LAST.index(_version(one)), default={})
@@ -109,7 +110,7 @@ def date_of(text: object) -> date | None:
     """Return a date as portals and people write it (some as `[2024, 4, 19]`), none for anything else."""
     if isinstance(text, list) and len(text) == 3 and all(isinstance(one, int) for one in text):
         text = "{:04d}-{:02d}-{:02d}".format(*text)
-    for form in DATE_FORMS:
+    for form in DATE_FORMS if isinstance(text, str | int) else ():
         try:
             return datetime.strptime(str(text).strip(), form).date()  # noqa: DTZ007  # a day, in no zone
         except ValueError:
@@ -126,7 +127,7 @@ def name_of(text: str) -> str:
 
 
 def _question(key: str, told: dict[str, Any]) -> Question:
-    kind = _KINDS.get(str(told.get("questionType")), "custom")
+    kind = _KINDS.get(text_of(told.get("questionType")), "custom")
     dated = told.get("answerFormat") == "DATE" or (told.get("answerFormat") is None and kind.endswith("date"))
     form: AnswerForm = "date" if dated else "text"
     raw = told.get("question")
@@ -139,32 +140,25 @@ def _question(key: str, told: dict[str, Any]) -> Question:
 def _item(key: str, told: dict[str, Any]) -> Item:
     uid = _text(told.get("studyInstanceUID"), 64)
     listed = told.get("modalities")
-    modalities = [str(one) for one in listed] if isinstance(listed, list) else re.split(r"[\\,;/\s]+", _text(listed))
+    written = map(_text, listed) if isinstance(listed, list) else re.split(r"[\\,;/\s]+", _text(listed))
     return Item(
         key,
         _text(told.get("mimeType"), 100).partition(";")[0].strip().lower(),
         _text(told.get("description")),
         uid if _UID.fullmatch(uid) else "",
         date_of(told.get("date")),
-        tuple(one[:16] for one in modalities if one)[:50],
+        tuple(one[:16] for one in written if one)[:50],
         name_of(_text(told.get("patientsName"))),
         date_of(told.get("patientsBirthdate")),
         _text(told.get("patientsSex"), 1).upper(),
-        _count(told.get("fileCount")),
+        count_of(told.get("fileCount")),
         bool(key),
     )
 
 
-def _count(told: object) -> int | None:
-    """Return a number of files, some of which are written as 10.0."""
-    if isinstance(told, float) and told.is_integer():
-        told = int(told)
-    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
-
-
 def _listed_as_written(body: bytes) -> list[dict[str, Any]]:
     """Return what is listed with its numbers as they are written: an id of 7.0 is asked for as 7.0."""
-    told = json.loads(body, parse_int=str, parse_float=str)
+    told = read_json(body, numbers=str)
     listed: list[dict[str, Any]] = told["dataItem"] if isinstance(told, dict) else told
     return listed
 
@@ -185,16 +179,16 @@ def _life_s(jwt: str, now: float) -> float:
     """Return how long a JWT counts (RFC 7519 4.1), by its own clock where it says when it was made."""
     try:
         body = jwt.split(".")[1]
-        told = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        told = read_json(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         ends = float(told["exp"])
         begins = float(told.get("iat", now))
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, binascii.Error, RecursionError):
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, binascii.Error):
         return USUAL_LIFE_S
     return min(max(0.0, ends - begins), 86_400.0)
 
 
 def _version(info: Mapping[str, Any]) -> str:
-    found = _VERSION.match(str(info.get("dlxVersion", "")))
+    found = _VERSION.match(text_of(info.get("dlxVersion")))
     return found[1] if found else ""
 
 
@@ -215,6 +209,6 @@ def _text(told: object, most: int = MOST_TEXT) -> str:
 
 def _loaded(body: bytes) -> object:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return read_json(body)
+    except ValueError:
         return None

@@ -10,8 +10,6 @@ DocumentReference, DiagnosticReport, Media and Binary.
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from radrelay.importer.connectors.led_to import FileThere, FileWithin, Named, No
 from radrelay.importer.connectors.ports import Item
 from radrelay.importer.connectors.wado import StudyAt
 from radrelay.importer.errors import PortalTrouble
+from radrelay.importer.json_read import count_of, read_json, text_of
 from radrelay.importer.places import target_of
 
 Resource = Mapping[str, Any]
@@ -50,9 +49,15 @@ class Context:
     clear_loopback: bool = False
 
     def address(self, reference: str) -> str:
-        """Return where a reference leads, from the root of the FHIR server that the document is of (FHIR 2.3.0.1)."""
+        """Return where a reference leads, from the root of the FHIR server that the document is of (FHIR 2.3.0.1).
+
+        Nothing where it is no address.
+        """
         root = _WITHIN.split(self.base.partition("?")[0], maxsplit=1)[0]
-        return urljoin(f"{root.rstrip('/')}/", reference)
+        try:
+            return urljoin(f"{root.rstrip('/')}/", reference)
+        except ValueError:
+            return ""
 
     def same_origin(self, address: str) -> bool:
         """Tell whether an address is of the origin that the document is of."""
@@ -66,8 +71,8 @@ class Context:
 def resource_in(content: bytes) -> Resource | None:
     """Return the resource that a document is, none if it is no FHIR in JSON."""
     try:
-        told = json.loads(content)
-    except (ValueError, RecursionError):
+        told = read_json(content)
+    except ValueError:
         return None
     return told if isinstance(told, dict) and isinstance(told.get("resourceType"), str) else None
 
@@ -81,8 +86,8 @@ def next_page(resource: Resource) -> str:
 
 def left_out(pages: Sequence[Resource]) -> int:
     """Return how many matches a search says that it has (FHIR Bundle.total) beyond those on its pages."""
-    total = pages[0].get("total")
-    if not isinstance(total, int) or isinstance(total, bool):
+    total = count_of(pages[0].get("total"))
+    if total is None:
         return 0
     modes = [_objects(entry.get("search")) for page in pages for entry in _objects(page.get("entry"))]
     besides = sum(any(one.get("mode") in ("include", "outcome") for one in mode) for mode in modes)
@@ -101,6 +106,8 @@ class _Reading:
         self._context = context
         self._resources = list(_resources(resource))
         self._by_name: dict[str, Resource] = {}
+        self._within: Resource = {}
+        self._contained: Mapping[str, Resource] = {}
         for url, one in self._resources:
             self._by_name.setdefault(f"{one.get('resourceType')}/{one.get('id')}", one)
             if url:
@@ -149,7 +156,7 @@ class _Reading:
     def _endpoint(self, holder: Resource, study: Resource) -> tuple[str, Mapping[str, str]] | None:
         """Return root and login of the first WADO-RS service that is named."""
         for reference in _objects(holder.get("endpoint")):
-            endpoint = self._named(str(reference.get("reference") or ""), study)
+            endpoint = self._named(text_of(reference.get("reference")), study)
             if endpoint is None or WADO_RS not in _codes(endpoint.get("connectionType")):
                 continue
             address = endpoint.get("address")
@@ -171,12 +178,21 @@ class _Reading:
 
     def _named(self, reference: str, within: Resource) -> Resource | None:
         if reference.startswith("#"):
-            contained = _objects(within.get("contained"))
-            return next((one for one in contained if one.get("id") == reference[1:]), None)
+            return self._contained_in(within).get(reference[1:])
         found = self._by_name.get(reference) or self._by_name.get("/".join(reference.split("/")[-2:]))
         if found is not None or not reference or reference.startswith("urn:") or not self._context.base:
             return found
         return self._context.fetch(self._context.address(reference))
+
+    def _contained_in(self, within: Resource) -> Mapping[str, Resource]:
+        """Return what a resource contains, the first of each id; it is kept while that resource is read."""
+        if self._within is not within:
+            found: dict[str, Resource] = {}
+            for one in _objects(within.get("contained")):
+                if isinstance(key := one.get("id"), str):
+                    found.setdefault(key, one)
+            self._within, self._contained = within, found
+        return self._contained
 
     def _item(self, uid: str, study: Resource, series: Sequence[Resource]) -> Item:
         patient = self._patient(study)
@@ -184,13 +200,13 @@ class _Reading:
         return Item(
             uid,
             "application/dicom",
-            str(study.get("description") or "")[:500],
+            text_of(study.get("description"))[:500],
             uid,
             _day(study.get("started")),
             tuple(dict.fromkeys(one[:16] for one in codes))[:50],
             _name(patient),
             _day(patient.get("birthDate")),
-            SEXES.get(str(patient.get("gender")), ""),
+            SEXES.get(text_of(patient.get("gender")), ""),
             _count(study),
         )
 
@@ -202,8 +218,8 @@ class _Reading:
 
     def _file(self, attachment: Resource, number: int) -> FileWithin | FileThere | Nowhere | None:
         """Return the file of an attachment or a Binary; of a kind that is not taken in it is `Nowhere`."""
-        kind = str(attachment.get("contentType") or "").partition(";")[0].strip().lower()
-        title = str(attachment.get("title") or "")[:500]
+        kind = text_of(attachment.get("contentType")).partition(";")[0].strip().lower()
+        title = text_of(attachment.get("title"))[:500]
         data, url = attachment.get("data"), attachment.get("url")
         if not isinstance(data, str) and (not isinstance(url, str) or url in self._by_name):
             return None  # it names nothing, or a Binary of the Bundle, which is met by itself
@@ -212,12 +228,12 @@ class _Reading:
         if isinstance(data, str):
             try:
                 content = base64.b64decode(data, validate=False)
-            except binascii.Error:
+            except ValueError:  # no base64, or letters that are no ASCII
                 return nowhere(title or kind)
             return FileWithin(Item(f"file-{number}", kind, title), content, self._context.host)
-        if not isinstance(url, str) or not _absolute(self._context.address(url)):
+        address = self._context.address(url) if isinstance(url, str) else ""
+        if not _absolute(address):
             return nowhere(title or kind)
-        address = self._context.address(url)
         login = self._context.credentials if self._context.same_origin(address) else {}
         return FileThere(Item(address, kind, title), address, login)
 
@@ -259,8 +275,7 @@ def _uid(told: object) -> str:
 
 def _count(told: Resource) -> int | None:
     """Return how many objects a study or a series says that it has."""
-    count = told.get("numberOfInstances")
-    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
+    return count_of(told.get("numberOfInstances")) or None
 
 
 def _codes(told: object) -> list[str]:
@@ -277,7 +292,7 @@ def _name(patient: Resource) -> str:
     if name is None:
         return ""
     given = _texts(name.get("given"))
-    return "^".join([str(name.get("family") or ""), *([" ".join(given)] if given else [])])[:200]
+    return "^".join([text_of(name.get("family")), *([" ".join(given)] if given else [])])[:200]
 
 
 def _day(told: object) -> date | None:

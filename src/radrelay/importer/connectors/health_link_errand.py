@@ -38,6 +38,7 @@ from radrelay.importer.errors import (
     PortalTrouble,
     PortalUnclear,
 )
+from radrelay.importer.json_read import read_json, text_of
 from radrelay.importer.outgoing import Outgoing, Reply, Request
 from radrelay.importer.secret import Secret
 
@@ -120,7 +121,7 @@ class HealthLinkErrand:
         if reply.status == UNAUTHORISED:
             self._wants = True
             return (PASSCODE,)
-        self._files = self._read_manifest(reply)
+        self._files = self.read_manifest(reply)
         return ()
 
     def answer(self, answers: Mapping[str, str]) -> None:
@@ -138,8 +139,8 @@ class HealthLinkErrand:
         with counting(self._attempts, [counted], lambda: self._session.spoken, ()) as left:
             reply = self._post()
             if reply.status == UNAUTHORISED:
-                raise AnswerWrong(host=self._link.host, left=min(left, _remaining(reply, left)))
-            self._files = self._read_manifest(reply)
+                raise AnswerWrong(host=self._link.host, left=min(left, remaining_in(reply, left)))
+            self._files = self.read_manifest(reply)
         self._wants = False
 
     def items(self) -> tuple[Item, ...]:
@@ -180,7 +181,7 @@ class HealthLinkErrand:
         self._read_bytes += len(content)
         if self._read_bytes > MOST_READ:
             raise ParcelTooLarge(f"{self._link.host} sends too many documents", host=self._link.host, limit=MOST_READ)
-        access = _access(content)
+        access = access_of(content)
         host, base, credentials = self._link.host, "", {}
         if access is not None:
             base, credentials = access.base, {"Authorization": f"Bearer {access.token}"}
@@ -228,7 +229,7 @@ class HealthLinkErrand:
         if self._link.direct:
             return ""
         reply = self._post()
-        files = self._read_manifest(reply) if reply.status == OK else ()
+        files = self.read_manifest(reply) if reply.status == OK else ()
         location = files[number].location if number < len(files) else ""
         if location:
             self._files = files
@@ -250,7 +251,8 @@ class HealthLinkErrand:
                     raise ParcelTooLarge(words, host=reply.target.name, limit=MOST_MANIFEST)
             return Reply(reply.target, reply.status, reply.headers, bytes(read_so_far))
 
-    def _read_manifest(self, reply: Reply) -> tuple[SealedFile, ...]:
+    @staticmethod
+    def read_manifest(reply: Reply) -> tuple[SealedFile, ...]:
         """Return a manifest's files; raises `NotThere`, `LinkExpiredThere`, `PortalUnclear`, others."""
         host = reply.target.name
         if reply.status != OK:
@@ -276,32 +278,33 @@ class _Access:
 
 def _file(told: Mapping[str, Any], base: str) -> SealedFile:
     kind, location, embedded = (told.get(name) for name in ("contentType", "location", "embedded"))
-    media_type = str(kind or "").partition(";")[0].strip().lower()[:100]
-    return SealedFile(
-        media_type,
-        urljoin(base, location) if isinstance(location, str) and location else "",
-        embedded if isinstance(embedded, str) else "",
-    )
+    media_type = text_of(kind).partition(";")[0].strip().lower()[:100]
+    try:
+        led = urljoin(base, location) if isinstance(location, str) and location else ""
+    except ValueError:
+        led = ""
+    return SealedFile(media_type, led, embedded if isinstance(embedded, str) else "")
 
 
 def _direct(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}recipient={quote(RECIPIENT)}"
 
 
-def _remaining(reply: Reply, left: int) -> int:
+def remaining_in(reply: Reply, left: int) -> int:
+    """Return how many attempts are left, as far as an answer says."""
     try:
-        told = json.loads(reply.body)
-    except (ValueError, RecursionError):
+        told = read_json(reply.body)
+    except ValueError:
         return left
     found = told.get("remainingAttempts") if isinstance(told, dict) else None
     return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else left
 
 
-def _access(content: bytes) -> _Access | None:
+def access_of(content: bytes) -> _Access | None:
     """Return what a SMART API access file opens, none if it is none: a token response with `aud`."""
     try:
-        told = json.loads(content)
-    except (ValueError, RecursionError):
+        told = read_json(content)
+    except ValueError:
         return None
     if not isinstance(told, dict) or "resourceType" in told:
         return None

@@ -7,7 +7,6 @@ address before the `#` is nothing that is asked.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from typing import Any
 
 from radrelay.importer.connectors.ports import Lead
 from radrelay.importer.errors import LinkExpiredThere, PortalUnclear
+from radrelay.importer.json_read import read_json, text_of
 from radrelay.importer.places import target_of
 from radrelay.importer.secret import Secret
 
@@ -79,11 +79,11 @@ def health_link(link: str, *, clear_loopback: bool = False) -> HealthLink:
         raise PortalUnclear("This SMART Health Link is of a later version.", reason="version")
     if not isinstance(url, str) or not isinstance(key, str) or not _is_key(key):
         raise PortalUnclear("This SMART Health Link cannot be read.", reason="address or key")
-    flags = str(told.get("flag") or "")
+    flags = text_of(told.get("flag"))
     if "P" in flags and "U" in flags:
         raise PortalUnclear("This SMART Health Link contradicts itself.", reason="flags P and U")
     target = target_of(url, clear_loopback=clear_loopback)
-    label = "".join(c if c.isprintable() else " " for c in str(told.get("label") or ""))[:MOST_LABEL]
+    label = "".join(c if c.isprintable() else " " for c in text_of(told.get("label")))[:MOST_LABEL]
     return HealthLink(
         target.name, Secret(url), Secret(key), _moment(told.get("exp")), "P" in flags, "U" in flags, "L" in flags, label
     )
@@ -108,8 +108,8 @@ def day_in(text: str) -> str:
 
 def _payload(text: str) -> dict[str, Any] | None:
     try:
-        told = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, RecursionError):
+        told = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
         return None
     return told if isinstance(told, dict) else None
 

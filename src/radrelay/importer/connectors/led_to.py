@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from radrelay.importer import watching
@@ -100,22 +100,26 @@ def by_id(named: Iterable[Named]) -> dict[str, Named]:
     A study that is named twice is fetched from all places; two files that have one id both stay.
     """
     found: dict[str, Named] = {}
+    studies: dict[str, list[StudyThere]] = {}
     for one in named:
         before = found.get(one.item.id)
         if isinstance(one, StudyThere) and isinstance(before, StudyThere):
-            found[one.item.id] = _joined(before, one)
+            studies.setdefault(one.item.id, [before]).append(one)
         elif isinstance(one, Nowhere) or before != one:
             item = one.item if before is None else replace(one.item, id=f"{one.item.id} {len(found) + 1}")
             found[item.id] = replace(one, item=item)
-    return found
+    return {**found, **{key: _joined(several) for key, several in studies.items()}}
 
 
-def _joined(one: StudyThere, other: StudyThere) -> StudyThere:
-    counts = [count for count in (one.item.files, other.item.files) if count is not None]
-    return StudyThere(
-        replace(one.item, files=max(counts, default=None)),
-        (*one.places, *(place for place in other.places if place not in one.places)),
-    )
+def _joined(several: Sequence[StudyThere]) -> StudyThere:
+    """Return one study that is named several times, with all its places."""
+    counts = [one.item.files for one in several if one.item.files is not None]
+    places = {
+        (place.base, place.study_uid, place.series_uids, tuple(sorted(place.credentials.items()))): place
+        for one in several
+        for place in one.places
+    }
+    return StudyThere(replace(several[0].item, files=max(counts, default=None)), tuple(places.values()))
 
 
 def carried_on(carried: Download, host: str, credentials: Mapping[str, str], pause: Pause) -> Downloaded:

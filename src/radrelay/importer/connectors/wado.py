@@ -10,7 +10,6 @@ that lists no more than some at once for shorter pages.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -43,6 +42,7 @@ from radrelay.importer.errors import (
     PortalUnclear,
     WrongContent,
 )
+from radrelay.importer.json_read import read_json
 from radrelay.importer.outgoing import Answering, Reply, Request, Session
 
 OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -82,8 +82,8 @@ def matches_of(reply: Reply) -> list[Match]:
         return []
     host = reply.target.name
     try:
-        told = json.loads(reply.body or b"[]")
-    except (ValueError, RecursionError):
+        told = read_json(reply.body or b"[]")
+    except ValueError:
         told = None
     if reply.status not in (OK, PART) or not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
         raise PortalUnclear(f"{host} does not answer as DICOMweb does", host=host)
@@ -94,7 +94,8 @@ def values_of(match: Match, tag: str) -> list[str]:
     """Return the texts of an attribute; of a name its alphabetic form."""
     element = match.get(tag)
     listed = element.get("Value") if isinstance(element, dict) else None
-    found = [one.get("Alphabetic") if isinstance(one, dict) else one for one in listed or [] if one is not None]
+    values = listed if isinstance(listed, list) else ()
+    found = [one.get("Alphabetic") if isinstance(one, dict) else one for one in values if one is not None]
     return [str(one)[:500] for one in found if isinstance(one, str | int | float) and not isinstance(one, bool)]
 
 

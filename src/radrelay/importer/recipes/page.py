@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import html
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from itertools import islice
 from typing import Any
 
 from radrelay.importer.cookies import Cookies
+from radrelay.importer.json_read import read_json
 from radrelay.importer.outgoing import Reply
 from radrelay.importer.recipes.language import Look, Take
 from radrelay.importer.recipes.patterns import MOST_SEARCHED, found_in
@@ -218,8 +218,8 @@ class Page:
     def json(self) -> object:
         """Return what it says in JSON, none if it does not."""
         try:
-            return json.loads(self.reply.body)
-        except (ValueError, RecursionError):
+            return read_json(self.reply.body)
+        except ValueError:
             return None
 
     def looks(self, look: Look) -> bool:

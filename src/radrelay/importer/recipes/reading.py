@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,8 @@ from radrelay.importer.recipes.trials import trial_problems_of
 from radrelay.importer.recipes.words import Words, say
 
 MOST_BYTES = 512 << 10
+MOST_FAULTS = 100
+"""So many of a file's are told; who mends those is told of the next."""
 NAMED = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?")
 _KNOWN: dict[str, type[BaseModel]] = {
@@ -105,7 +108,7 @@ def parsed(text: str, path: Path) -> Recipe:
     """Return the recipe that a text is; `path` is what it is called, and what its pages lie beside."""
     try:
         raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError of its own
         raise _as_whole(path, say("no-toml", said=str(error))) from None
     lines = tuple(_headings(text))
     try:
@@ -148,7 +151,7 @@ def _invalid(
     path: Path, text: str, lines: Sequence[tuple[int, str]], problems: Sequence[tuple[Place, Words]]
 ) -> RecipeInvalid:
     told = []
-    for place, words in dict.fromkeys(problems):
+    for place, words in islice(dict.fromkeys(problems), MOST_FAULTS):
         line = _line(text, lines, place[:-1] if words.code == "missing" else place)
         told.append(Fault(path.name, line, _shown(place), words))
     return RecipeInvalid.of(*told)

@@ -7,7 +7,6 @@ visit. Everything here may be secret: nothing of it is shown.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +15,7 @@ from urllib.parse import urljoin
 from radrelay.importer.contents import HEAD, content_of
 from radrelay.importer.cookies import Cookies
 from radrelay.importer.errors import PortalTrouble
+from radrelay.importer.json_read import read_json
 from radrelay.importer.outgoing import REDIRECTS, Reply
 from radrelay.importer.places import Target, target_of
 from radrelay.importer.recipes.errors import WalkTooLarge, WalkUnreadable
@@ -54,8 +54,8 @@ def walk_of(raw: bytes) -> tuple[Visit, ...]:
     if len(raw) > MOST_BYTES:
         raise WalkTooLarge(f"This walk is larger than {MOST_BYTES >> 20} MB.", limit_mb=MOST_BYTES >> 20)
     try:
-        entries = json.loads(raw)["log"]["entries"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        entries = read_json(raw)["log"]["entries"]
+    except (ValueError, KeyError, TypeError):
         raise WalkUnreadable from None
     told = [one for one in entries if isinstance(one, dict)][:MOST_ENTRIES] if isinstance(entries, list) else []
     visits = [one for one in map(_visit, told) if one is not None]
@@ -87,12 +87,13 @@ def _visit(told: Mapping[str, Any]) -> Visit | None:
         posted = request.get("postData") or {}
         form, sent = _sent(posted)
         multipart = str(posted.get("mimeType") or "").startswith(MULTIPART)
-    except (KeyError, TypeError, ValueError, AttributeError, PortalTrouble):
+        sets = _set_cookies(answer)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, PortalTrouble):
         return None
     parcel = status == 200 and _is_parcel(body, kind, given)
     if method not in ("GET", "POST") or status < 200 or (not parcel and any(one in kind for one in _LEFT_OUT)):
         return None
-    cookies, sets = Cookies(), _set_cookies(answer)
+    cookies = Cookies()
     cookies.take(target, [f"{name}={value}" for name, value in sets.items()])
     page = Page(Reply(target, status, {**given, "content-type": kind}, body[:MOST_TEXT]), cookies)
     return Visit(method, target, form, sent, headers, page, sets, parcel, (target.name,), multipart=multipart)
@@ -124,7 +125,7 @@ def _sent(posted: Mapping[str, Any]) -> tuple[dict[str, str], Any]:
     """Return what a request sent: the fields of a form, or JSON."""
     kind, text = str(posted.get("mimeType") or ""), str(posted.get("text") or "")
     if "json" in kind:
-        return {}, json.loads(text)
+        return {}, read_json(text.encode("utf-8", "replace"))
     if text and ("urlencoded" in kind or kind.startswith(MULTIPART)):
         return fields_of(text.encode(), kind), None
     listed = posted.get("params") or []

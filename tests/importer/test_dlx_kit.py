@@ -152,6 +152,21 @@ def test_without_answers_the_rest_is_said_to_be_untested(here: Serving) -> None:
     assert found["portal"].outcome == "untested"
 
 
+@pytest.mark.parametrize(
+    ("fault", "clause", "told"),
+    [
+        ("answers-wrong", "login", "HTTP 401, as to a wrong answer: look whether the one that was given is right"),
+        ("expired", "login", "HTTP 403, as for an expired link: look whether this one still counts"),
+        ("placeholder-base", "base", "apiBasePath is no address, or a placeholder for one"),
+        ("foreign-base", "base", "apiBasePath leads to another host (elsewhere.example)"),
+    ],
+)
+def test_what_may_be_the_testers_own_doing_is_said_with_the_failure(
+    here: Serving, fault: str, clause: str, told: str
+) -> None:
+    assert told in checked(here, fault)[clause].detail
+
+
 def test_a_way_of_failing_that_nobody_knows(here: Serving) -> None:
     with pytest.raises(FaultUnknown):
         Provider(here.library, (), frozenset({"nonsense"}))

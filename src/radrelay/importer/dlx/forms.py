@@ -12,6 +12,12 @@ from radrelay.importer.dlx import contract
 from radrelay.importer.errors import PortalTrouble
 from radrelay.importer.outgoing import Answering, Reply
 
+_AS_TO = {
+    contract.UNAUTHORISED: ", as to a wrong answer: look whether the one that was given is right",
+    contract.EXPIRED: ", as for an expired link: look whether this one still counts",
+}
+"""Why right answers may be refused that is the tester's doing and not the provider's."""
+
 
 def asks(reply: Reply) -> bool:
     """Tell whether an answer asks as DLX does."""
@@ -27,6 +33,11 @@ def parts_of(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:
         return urlsplit("")
+
+
+def is_host(place: str) -> bool:
+    """Tell whether the place in an address may be a host, and not what stands for one (`<server>`, `{host}`)."""
+    return bool(place) and not set(place) & set("<>{}$ ")
 
 
 def told_base(told: Mapping[str, Any]) -> str:
@@ -64,7 +75,7 @@ def question_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 def login_faults(reply: Reply) -> Iterator[str]:
     """Yield what is wrong with the answer to right answers."""
     if reply.status != contract.OK:
-        yield f"it answers HTTP {reply.status}"
+        yield f"it answers HTTP {reply.status}{_AS_TO.get(reply.status, '')}"
         return
     media = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = reply.body.decode("utf-8", "replace").strip()

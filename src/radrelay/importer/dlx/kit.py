@@ -26,6 +26,7 @@ from radrelay.importer.dlx.forms import (
     answers_body,
     asks,
     come_back_s,
+    is_host,
     item_faults,
     login_faults,
     other_than,
@@ -176,11 +177,11 @@ class _Run:
         faults += ["dlxVersion is missing"] if any(not one.get("dlxVersion") for one in infos) else []
         for one in bases:
             local = not self._secure and one.hostname in LOOPBACK
-            faults += ["apiBasePath is no address"] if not one.netloc else []
-            faults += ["apiBasePath is not HTTPS"] if one.netloc and one.scheme != "https" and not local else []
-            faults += (
-                [f"apiBasePath leads to another host ({one.netloc[:100]})"] if one.netloc not in ("", host) else []
-            )
+            if not is_host(one.netloc):
+                faults.append("apiBasePath is no address, or a placeholder for one")
+                continue
+            faults += ["apiBasePath is not HTTPS"] if one.scheme != "https" and not local else []
+            faults += [f"apiBasePath leads to another host ({one.netloc[:100]})"] if one.netloc != host else []
         self._note("base", *dict.fromkeys(faults))
 
     def _strange_token(self, questions: Sequence[Question]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from radrelay.importer.connectors.dlx_answers import asked_of, date_of
+from radrelay.importer.contents import Content
 from radrelay.importer.dlx import contract
 from radrelay.importer.errors import PortalTrouble
 from radrelay.importer.outgoing import Answering, Reply
@@ -99,6 +100,11 @@ def item_faults(raw: Mapping[str, Any]) -> Iterator[str]:
     uid = str(raw.get("studyInstanceUID") or "")
     if uid and (len(uid) > 64 or not all(part.isdigit() for part in uid.split("."))):
         yield "studyInstanceUID is no UID"
+
+
+def named(content: Content) -> str:
+    """Return what bytes are, as it is said of them."""
+    return {"page": "a web page", "unknown": "of no known kind"}.get(content, content)
 
 
 def come_back_s(reply: Answering) -> float | None:

@@ -29,6 +29,7 @@ from radrelay.importer.dlx.forms import (
     is_host,
     item_faults,
     login_faults,
+    named,
     other_than,
     parts_of,
     question_faults,
@@ -303,7 +304,7 @@ class _Run:
         came = self._fetched("download-all", contract.DOWNLOAD_ALL, self._bearer(), folder / "all")
         if came is not None:
             seen = examined(folder / "all", None)
-            self._note("download-all", "" if came.content == "zip" else f"it is {came.content}", *seen.wrong)
+            self._note("download-all", "" if came.content == "zip" else f"it is {named(came.content)}", *seen.wrong)
         self._untested("busy", "the provider was never busy")
         for clause in ("media", "count", "patient"):
             self._untested(clause, "no study came as a ZIP")
@@ -342,8 +343,8 @@ class _Run:
     def _judge(self, item: Item, came: Downloaded, file: Path) -> None:
         """Judge what came by its bytes."""
         promised = KINDS.get(item.media_type)
-        named = f"{item.media_type or 'no mimeType'}, but the bytes are {came.content}"
-        self._note("content", "" if promised in (came.content, None) and came.content != "page" else named)
+        other = f"{item.media_type or 'no mimeType'}, but the bytes are {named(came.content)}"
+        self._note("content", "" if promised in (came.content, None) and came.content != "page" else other)
         if came.content != "zip":
             return
         seen = examined(file, item)

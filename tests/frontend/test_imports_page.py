@@ -339,6 +339,40 @@ def test_a_patient_comes_back_by_number_and_mends_what_was_wrong(open_page: Open
     expect(page.get_by_text("Diese Nummer kennen wir nicht")).to_be_visible()
 
 
+def test_a_patient_whose_pin_was_wrong_enters_that_alone(open_page: OpenPage, site: Site) -> None:
+    world = site.world.bringing
+    site.world.logged_in = False
+    world.now = brought("wrong", code="portal-answer-wrong", left=3, questions=[PASSWORD])
+    page = open_page(f"/bring#{NUMBER}", width=360, height=800, language="de", touch=True)
+    page.get_by_label("PIN vom Zettel").fill("1234")
+    page.get_by_role("button", name="Noch einmal versuchen").click()
+    expect(page.locator("[data-step=fetching]")).to_be_visible()
+    assert world.calls == [("answers", {"number": NUMBER, "answers": {"2": "1234"}, "birth_date": None})]
+    born = {"id": "1", "kind": "birth-date", "form": "date", "texts": {"de": "Wann sind Sie geboren?"}}
+    world.now = brought("wrong", code="portal-answer-wrong", left=2, questions=[born, PASSWORD])
+    page.reload()
+    page.get_by_label("Wann sind Sie geboren?").fill("24.12.1978")
+    expect(page.locator("input[name=birth_date]")).to_have_count(0)  # it is asked for once
+    page.get_by_label("PIN vom Zettel").fill("1234")
+    page.get_by_role("button", name="Noch einmal versuchen").click()
+    expect(page.locator("[data-step=fetching]")).to_be_visible()
+    told = {"number": NUMBER, "answers": {"1": "1978-12-24", "2": "1234"}, "birth_date": "1978-12-24"}
+    assert world.calls[-1] == ("answers", told)
+
+
+def test_a_patient_closes_the_scanner_where_dialogs_are_closed(open_page: OpenPage, site: Site) -> None:
+    site.world.logged_in = False
+    page = open_page("/bring", width=360, height=800, language="de", touch=True)
+    page.get_by_role("button", name="Code scannen").click()
+    box, close = (
+        one.bounding_box() for one in (page.get_by_role("dialog"), page.get_by_role("dialog").get_by_label("Schließen"))
+    )
+    assert box is not None
+    assert close is not None
+    assert close["x"] + close["width"] > box["x"] + box["width"] - 40, "at the right edge"
+    assert close["width"] < 60
+
+
 def test_staff_decide_on_what_was_filed_before_a_patient_withdrew(open_page: OpenPage, site: Site) -> None:
     world = site.world.imports
     row = world.of(FITS.rpartition("/")[2])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +154,21 @@ def test_without_answers_the_rest_is_said_to_be_untested(here: Serving) -> None:
     assert found["portal"].outcome == "untested"
 
 
+@pytest.mark.parametrize(
+    ("fault", "clause", "told"),
+    [
+        ("answers-wrong", "login", "HTTP 401, as to a wrong answer: look whether the one that was given is right"),
+        ("expired", "login", "HTTP 403, as for an expired link: look whether this one still counts"),
+        ("placeholder-base", "base", "apiBasePath is no address, or a placeholder for one"),
+        ("foreign-base", "base", "apiBasePath leads to another host (elsewhere.example)"),
+    ],
+)
+def test_what_may_be_the_testers_own_doing_is_said_with_the_failure(
+    here: Serving, fault: str, clause: str, told: str
+) -> None:
+    assert told in checked(here, fault)[clause].detail
+
+
 def test_a_way_of_failing_that_nobody_knows(here: Serving) -> None:
     with pytest.raises(FaultUnknown):
         Provider(here.library, (), frozenset({"nonsense"}))
@@ -172,6 +189,17 @@ def test_the_commands_words(here: Serving, capsys: pytest.CaptureFixture[str]) -
     assert "break-off" in capsys.readouterr().out
     with pytest.raises(Invalid):
         check_command(Checking("https://portal.example/", {}, "", [], None, "", inside=False), as_json=False)
+
+
+def test_a_provider_without_end_does_not_fill_the_disk_of_whoever_tests_it(
+    here: Serving, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = shutil.disk_usage(tempfile.gettempdir())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=8 << 20))
+    here.become("endless", keys=KEYS)
+    asked = Checking(f"{here.base}/dlx/v1/token/{TOKEN}", {"birth-date": BORN}, "", [], None, "", inside=False)
+    assert check_command(asked, as_json=False) == 1
+    assert f"sends more than the limit of {2 << 20} bytes" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_provider_as_a_command_leaves_nothing_behind(tmp_path: Path) -> None:

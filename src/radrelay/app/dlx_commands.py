@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import ssl
+import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -141,7 +143,13 @@ def _outgoing(checking: Checking) -> Outgoing:
 
     proxy = Proxy(checking.proxy) if checking.proxy else None
     judge = Judge(resolve, loopback=True, inside=checking.inside)
-    return Outgoing(hosts.__contains__, judge, context, LIMITS, proxy)
+    return Outgoing(hosts.__contains__, judge, context, _bounded(), proxy)
+
+
+def _bounded() -> Limits:
+    """Return limits that leave room here: two downloads lie side by side, and a provider may send without end."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    return replace(LIMITS, most_bytes=min(LIMITS.most_bytes, free // 4))
 
 
 def _lead(outgoing: Outgoing, url: str) -> Lead:

@@ -98,7 +98,7 @@ FAULTS = (
     Fault("questions-page", "the token's address answers with a web page", "questions"),
     Fault("questions-text", "questions are texts without a language, as in the first prototype", "questions-form"),
     Fault("foreign-base", "apiBasePath leads to another host", "base"),
-    Fault("clear-base", "apiBasePath leads to http", "base"),
+    Fault("clear-base", "apiBasePath leads to http; shows only with --certificate, for else all is http", "base"),
     Fault("placeholder-base", "apiBasePath is no address: https://<server>/dlx/v1/", "base"),
     Fault("inside-redirect", "the token's address redirects to an address inside the house", "questions"),
     Fault("jwt-missing", "right answers are answered without a JWT", "login"),

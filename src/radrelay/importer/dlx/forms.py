@@ -8,9 +8,16 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from radrelay.importer.connectors.dlx_answers import asked_of, date_of
+from radrelay.importer.contents import Content
 from radrelay.importer.dlx import contract
 from radrelay.importer.errors import PortalTrouble
 from radrelay.importer.outgoing import Answering, Reply
+
+_AS_TO = {
+    contract.UNAUTHORISED: ", as to a wrong answer: look whether the one that was given is right",
+    contract.EXPIRED: ", as for an expired link: look whether this one still counts",
+}
+"""Why right answers may be refused that is the tester's doing and not the provider's."""
 
 
 def asks(reply: Reply) -> bool:
@@ -27,6 +34,11 @@ def parts_of(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:
         return urlsplit("")
+
+
+def is_host(place: str) -> bool:
+    """Tell whether the place in an address may be a host, and not what stands for one (`<server>`, `{host}`)."""
+    return bool(place) and not set(place) & set("<>{}$ ")
 
 
 def told_base(told: Mapping[str, Any]) -> str:
@@ -64,7 +76,7 @@ def question_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 def login_faults(reply: Reply) -> Iterator[str]:
     """Yield what is wrong with the answer to right answers."""
     if reply.status != contract.OK:
-        yield f"it answers HTTP {reply.status}"
+        yield f"it answers HTTP {reply.status}{_AS_TO.get(reply.status, '')}"
         return
     media = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = reply.body.decode("utf-8", "replace").strip()
@@ -88,6 +100,11 @@ def item_faults(raw: Mapping[str, Any]) -> Iterator[str]:
     uid = str(raw.get("studyInstanceUID") or "")
     if uid and (len(uid) > 64 or not all(part.isdigit() for part in uid.split("."))):
         yield "studyInstanceUID is no UID"
+
+
+def named(content: Content) -> str:
+    """Return what bytes are, as it is said of them."""
+    return {"page": "a web page", "unknown": "of no known kind"}.get(content, content)
 
 
 def come_back_s(reply: Answering) -> float | None:

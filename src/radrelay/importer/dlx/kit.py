@@ -26,8 +26,10 @@ from radrelay.importer.dlx.forms import (
     answers_body,
     asks,
     come_back_s,
+    is_host,
     item_faults,
     login_faults,
+    named,
     other_than,
     parts_of,
     question_faults,
@@ -176,11 +178,11 @@ class _Run:
         faults += ["dlxVersion is missing"] if any(not one.get("dlxVersion") for one in infos) else []
         for one in bases:
             local = not self._secure and one.hostname in LOOPBACK
-            faults += ["apiBasePath is no address"] if not one.netloc else []
-            faults += ["apiBasePath is not HTTPS"] if one.netloc and one.scheme != "https" and not local else []
-            faults += (
-                [f"apiBasePath leads to another host ({one.netloc[:100]})"] if one.netloc not in ("", host) else []
-            )
+            if not is_host(one.netloc):
+                faults.append("apiBasePath is no address, or a placeholder for one")
+                continue
+            faults += ["apiBasePath is not HTTPS"] if one.scheme != "https" and not local else []
+            faults += [f"apiBasePath leads to another host ({one.netloc[:100]})"] if one.netloc != host else []
         self._note("base", *dict.fromkeys(faults))
 
     def _strange_token(self, questions: Sequence[Question]) -> None:
@@ -302,7 +304,7 @@ class _Run:
         came = self._fetched("download-all", contract.DOWNLOAD_ALL, self._bearer(), folder / "all")
         if came is not None:
             seen = examined(folder / "all", None)
-            self._note("download-all", "" if came.content == "zip" else f"it is {came.content}", *seen.wrong)
+            self._note("download-all", "" if came.content == "zip" else f"it is {named(came.content)}", *seen.wrong)
         self._untested("busy", "the provider was never busy")
         for clause in ("media", "count", "patient"):
             self._untested(clause, "no study came as a ZIP")
@@ -341,8 +343,8 @@ class _Run:
     def _judge(self, item: Item, came: Downloaded, file: Path) -> None:
         """Judge what came by its bytes."""
         promised = KINDS.get(item.media_type)
-        named = f"{item.media_type or 'no mimeType'}, but the bytes are {came.content}"
-        self._note("content", "" if promised in (came.content, None) and came.content != "page" else named)
+        other = f"{item.media_type or 'no mimeType'}, but the bytes are {named(came.content)}"
+        self._note("content", "" if promised in (came.content, None) and came.content != "page" else other)
         if came.content != "zip":
             return
         seen = examined(file, item)

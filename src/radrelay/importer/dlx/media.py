@@ -47,10 +47,10 @@ def _examine(disc: zipfile.ZipFile, item: Item | None, seen: Medium) -> None:
         one for one in members if one.filename.startswith("/") or ".." in one.filename.replace("\\", "/").split("/")
     ]
     if unsafe:
-        seen.wrong.append(f"{len(unsafe)} names lead out of the ZIP")
+        seen.wrong.append(f"names that lead out of the ZIP: {len(unsafe)}")
     bombs = [one for one in members if one.file_size > LARGE and one.file_size > MOST_RATIO * max(1, one.compress_size)]
     if bombs:
-        seen.wrong.append(f"{len(bombs)} files unpack to more than {MOST_RATIO} times their size")
+        seen.wrong.append(f"files that unpack to more than {MOST_RATIO} times their size: {len(bombs)}")
     by_name = {one.filename.casefold(): one for one in members}
     directory = by_name.get("dicomdir")
     if directory is None:

@@ -54,7 +54,7 @@ export default {
   'bring.text.fetching': 'Sie können diese Seite schließen. Es geht von selbst weiter.',
   'bring.text.knocks': 'Einen Moment: Die andere Seite wird gefragt. Bitte lassen Sie diese Seite offen, bis Ihre Bilder kommen.',
   'bring.text.packs': '{host} stellt Ihre Bilder erst zusammen oder ist gerade ausgelastet. Das kann einige Minuten dauern. Sie können diese Seite schließen: Es geht von selbst weiter.',
-  'bring.packsSince': 'Danach gefragt haben wir {when}.',
+  'bring.packsSince': 'Wir warten darauf seit {when}.',
   'bring.nextTry': 'Es hat noch nicht geklappt. Wir versuchen es von selbst noch einmal: {when}.',
   'bring.text.asking': '{host} möchte das wissen, bevor es Ihre Bilder herausgibt. Sie finden es auf Ihrem Blatt, oder es wurde Ihnen dazu gesagt.',
   'bring.text.host': 'Von {host} hat hier noch niemand Bilder geholt. Bei uns sieht es sich zuerst jemand an. Dorthin wurde noch nichts gesendet. Danach geht es von selbst weiter.',

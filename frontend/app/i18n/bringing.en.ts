@@ -52,7 +52,7 @@ export default {
   'bring.text.fetching': 'You can close this page. It goes on by itself.',
   'bring.text.knocks': 'One moment: the other side is being asked. Please keep this page open until your images are coming.',
   'bring.text.packs': '{host} puts your images together first, or is busy just now. That may take some minutes. You may close this page: it goes on by itself.',
-  'bring.packsSince': 'We asked for them {when}.',
+  'bring.packsSince': 'We have been waiting since {when}.',
   'bring.nextTry': 'It has not worked yet. We try again by ourselves: {when}.',
   'bring.text.asking': '{host} wants to know this before it gives out your images. You find it on your sheet, or you were told it.',
   'bring.text.host': 'Nobody here has fetched images from {host} before. Somebody at our house looks at it first. Nothing has been sent there yet. Then it goes on by itself.',

@@ -357,7 +357,7 @@ export default {
   'imports.testsBrowser': 'Es braucht einen Browser; seine Selbsttests spielt radrelay recipes check ab.',
   'imports.testFails': 'Selbsttest „{name}“ scheitert {step}: {why}',
   'imports.testFailsAtOnce': 'vor seinem ersten Schritt',
-  'imports.packs': 'Das Portal wurde {when} gefragt und sendet noch nichts: Es packt die Bilder erst, oder es antwortet nicht.',
+  'imports.packs': 'Auf das Portal wird seit {when} gewartet: Es packt die Bilder erst, oder es antwortet nicht.',
   'imports.guesses': ['Eine Zeile über Fehler ist eine Vermutung: Nehmen Sie guess = true heraus, sobald das Portal nachweislich so antwortet.', '{n} Zeilen über Fehler sind Vermutungen: Nehmen Sie guess = true heraus, wo das Portal nachweislich so antwortet.'],
   'imports.guessed': 'Das vermutet das Rezept dieses Portals. Stimmen Link und Angaben, hat sich vielleicht das Portal geändert: Sagen Sie es Ihrer Verwaltung.',
   'imports.confirmHost': 'Bestätigen',

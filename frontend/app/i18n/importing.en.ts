@@ -355,7 +355,7 @@ export default {
   'imports.testsBrowser': 'It needs a browser; its self-tests are played by radrelay recipes check.',
   'imports.testFails': 'Self-test “{name}” fails {step}: {why}',
   'imports.testFailsAtOnce': 'before its first step',
-  'imports.packs': 'The portal has been asked {when} and sends nothing yet: it packs the images first, or does not answer.',
+  'imports.packs': 'The portal has been waited for since {when}: it packs the images first, or does not answer.',
   'imports.guesses': ['One line about failures is a guess: take guess = true out once the portal has been seen to answer so.', '{n} lines about failures are guesses: take guess = true out where the portal has been seen to answer so.'],
   'imports.guessed': 'The recipe of this portal guesses so. If the link and the answers are right, the portal may have changed: tell your administrators.',
   'imports.confirmHost': 'Confirm',

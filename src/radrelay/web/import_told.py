@@ -135,7 +135,8 @@ def require_all_decidable(services: WebServices, session: Session, principal: Pr
         return
     named = parted_of(checked_in(session, case_id)).people
     for one in people:
-        matched = match(named[one.number], case.birth_date, candidates_of(one)) if one.state in UNFILED else NOBODY
+        arrived = named.get(one.number) if one.state in UNFILED else None
+        matched = match(arrived, case.birth_date, candidates_of(one)) if arrived is not None else NOBODY
         sight.require(key_chosen(one), *possible(matched))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from radrelay.importer.models import ImportCase
 from radrelay.intake.models import RawFile
 from tests.importer.house import ImportHouse, open_house
-from tests.importer.test_filing_beside_others import WHO, held, images, named, ready
+from tests.importer.test_filing_beside_others import WHO, held, images, named, ready, unwritable
 from tests.importer.test_imports import zipped
 from tests.importer.test_papers import PDF
 
@@ -56,6 +56,18 @@ def test_an_object_of_the_same_header_that_was_not_checked_is_not_filed_and_is_l
     house.choose(case_id, WHO)
     house.confirm_all(case_id)
     assert (house.file(case_id)["state"], held(house, files)) == ("filed", [("4711", 3)])
+    house.delete(case_id)
+
+
+@pytest.mark.parametrize("other", [b"no object any more", None])
+def test_what_cannot_be_read_or_written_any_more_is_told_as_another_file_and_not_left_out(
+    house: ImportHouse, other: bytes | None
+) -> None:
+    files = images(44)
+    case_id = ready(house, {"a.zip": zipped(files[:2]), "b.zip": zipped(files[2:])})
+    swap(house, case_id, "b.zip", zipped([unwritable(files[2]) if other is None else other]))
+    found = house.file(case_id)
+    assert (found["state"], found["error"]["code"], held(house, files)) == ("failed", "import-file-changed", [])
     house.delete(case_id)
 
 

@@ -101,9 +101,9 @@ class Filer:
             with stored.open() as opened:
                 made = self._reconciled(row, front_of(opened, stored.size))
         except NotWritable:
-            return NOT_WRITABLE
+            return _flaw(row, stored, NOT_WRITABLE)
         except (Malformed, ArchiveRefused):
-            return NOT_READABLE
+            return _flaw(row, stored, NOT_READABLE)
         if self._ready_bytes + len(made[0]) <= READY_BYTES:
             self._ready[row.file_name] = made
             self._ready_bytes += len(made[0])
@@ -115,10 +115,10 @@ class Filer:
             with stored.open() as opened:
                 landed = self._write(row, opened, stored.size)
         except NotWritable:
-            self.outcomes[row.id] = {"action": "quarantine", "why": NOT_WRITABLE}
+            self.outcomes[row.id] = {"action": "quarantine", "why": _flaw(row, stored, NOT_WRITABLE)}
             return
         except (Malformed, ArchiveRefused):
-            self.outcomes[row.id] = {"action": "quarantine", "why": NOT_READABLE}
+            self.outcomes[row.id] = {"action": "quarantine", "why": _flaw(row, stored, NOT_READABLE)}
             return
         if row.action == "quarantine":
             self.beside[landed.location.record_id] = row.sop_uid, landed.sha256.hex()
@@ -275,6 +275,22 @@ class Passing:
     def require(self, row: ImportObject) -> None:
         """Raise `FileChanged` where all that has passed is not what was checked."""
         _require_checked(row.file_name, row.digest, self._digest.hexdigest())
+
+
+def _flaw(row: ImportObject, stored: StoredFile, why: str) -> str:
+    """Return why an object cannot be filed; raises `FileChanged` where that is not the object that was checked."""
+    try:
+        with stored.open() as opened:
+            data = opened.read(WINDOWS[0])
+            passing = Passing(hashlib.sha256(data[parse_preamble(data).dataset_offset :]))
+            while piece := opened.read(PIECE):
+                passing.update(piece)
+    except Malformed as error:  # it was an object
+        raise FileChanged(file=row.file_name) from error
+    except ArchiveRefused:  # nobody can tell any more
+        return why
+    passing.require(row)
+    return why
 
 
 def _require_checked(name: str, checked: str, digest: str) -> None:

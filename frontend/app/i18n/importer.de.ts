@@ -57,6 +57,9 @@ export default {
   'problem.import-fetch-unforeseen':
     'Beim Abholen ging etwas schief, womit niemand gerechnet hat. Was eingegeben wurde, geht nicht von selbst noch einmal an das Portal: bitte erneut versuchen, und das Portal melden, wenn es wieder geschieht.',
   'problem.import-being-filed': 'Die Bilder werden gerade abgelegt. Ist das zu Ende, lässt sich der Import aufgeben oder das Abgelegte zurücknehmen.',
+  'problem.import-too-large': 'Was das Portal insgesamt schickt, ist mehr, als ein Import bringen darf. Die Grenze setzt, wer Radrelay betreibt: {bound}.',
+  'problem.import-too-long': 'Alles zu holen, was das Portal auflistet, dauert länger, als ein Import darf. Die Grenze setzt, wer Radrelay betreibt: {bound}.',
+  'problem.import-nothing-whole': 'Nichts ist vollständig angekommen, was sich prüfen ließe.',
   'problem.import-held':
     'Inzwischen wurde eine Sicherung zurückgespielt; sehen Sie nach, ob dies schon abgelegt ist, bevor es weitergeht.',
   'problem.import-all-empty': '{count|Datei ist|Dateien sind} leer und nicht lesbar: {names}. Laden Sie andere hoch, oder geben Sie den Import auf.',

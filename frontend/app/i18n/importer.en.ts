@@ -49,6 +49,9 @@ export default {
   'problem.import-fetch-unforeseen':
     'Something went wrong while it was fetched that nobody foresaw. What was entered is not sent to the portal again by itself: try again, and report the portal if it happens once more.',
   'problem.import-being-filed': 'The images are just being filed. Once that has ended, this import can be given up, or what was filed taken back.',
+  'problem.import-too-large': 'All that the portal sends is more than one import may bring. Whoever runs Radrelay sets that bound: {bound}.',
+  'problem.import-too-long': 'Fetching all that the portal lists takes longer than one import may. Whoever runs Radrelay sets that bound: {bound}.',
+  'problem.import-nothing-whole': 'Nothing has come whole that could be checked.',
   'problem.import-held': 'A backup was restored meanwhile; look whether this has been filed before you have it go on.',
   'problem.import-all-empty': '{count|file holds|files hold} nothing and cannot be read: {names}. Bring other files, or give the import up.',
   'problem.import-nothing-brought': 'No file has come yet. Bring some, or give the import up.',

@@ -135,6 +135,8 @@ export default {
   'imports.way.retry': 'Erneut versuchen. Bleibt es so, geben Sie ihn auf und bringen Sie die Bilder als Dateien.',
   'imports.way.retryByHand': 'Erneut versuchen; was schon kam, wird nicht zweimal geholt. Bleibt es so, wählen Sie unten „Von Hand holen“: Sie öffnen das Portal selbst und laden hier hoch, was es gibt.',
   'imports.retry': 'Erneut versuchen',
+  'imports.checkWhatCame': 'Prüfen, was kam: {n} von {all}',
+  'imports.checkWhatCameText': 'Was nicht kam, wird als fehlend genannt.',
   'imports.anew': 'Neuen Import beginnen',
 
   'imports.parcel': 'Was ankam',

@@ -133,6 +133,8 @@ export default {
   'imports.way.retry': 'Try again. If it stays like this, give it up and bring the images as files.',
   'imports.way.retryByHand': 'Try again; what has come already is not fetched twice. If it stays like this, choose “Fetch it by hand” below: you open the portal yourself, and bring here what it gives.',
   'imports.retry': 'Try again',
+  'imports.checkWhatCame': 'Check what came: {n} of {all}',
+  'imports.checkWhatCameText': 'What has not come is told as missing.',
   'imports.anew': 'Begin a new import',
 
   'imports.parcel': 'What arrived',

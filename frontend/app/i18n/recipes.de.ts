@@ -51,6 +51,7 @@ export default {
   'recipe.says.download-judged': 'ein download entnimmt und erwartet nichts: Beurteilt werden seine Bytes',
   'recipe.says.download-status': 'wie ein download scheitert, sagt allein sein Status',
   'recipe.says.download-guess': 'wie ein download scheitert, wird gesagt und nicht vermutet',
+  'recipe.says.frames-browser': 'im Browser können goto, fill, click und save eine Seite in einem Rahmen nennen',
   'recipe.says.frames-get': 'zu einer Seite in einem Rahmen geht es von dem aus weiter, was get, post oder goto bringt',
   'recipe.says.no-header': 'ist kein Header, den ein Rezept setzt',
   'recipe.says.not-known': '{hole} ist hier nicht bekannt: nicht erfragt, in keinem Link und vorher nicht entnommen',

@@ -49,6 +49,7 @@ export default {
   'recipe.says.download-judged': 'a download takes and expects nothing: its bytes are judged',
   'recipe.says.download-status': 'how a download fails is told by its status alone',
   'recipe.says.download-guess': 'how a download fails is told, and not guessed',
+  'recipe.says.frames-browser': 'in a browser goto, fill, click and save may name a page in a frame',
   'recipe.says.frames-get': 'a page in a frame is gone on to from what get, post or goto brings',
   'recipe.says.no-header': 'is no header that a recipe sets',
   'recipe.says.not-known': '{hole} is not known here: not asked, in no link, and not taken before',

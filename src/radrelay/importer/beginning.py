@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.importer import cases
+from radrelay.importer.bounds import OUT_OF_BOUNDS
 from radrelay.importer.cases import (
     ASKING,
+    CHECKING,
     FAILED,
     FETCHING,
     FILING,
@@ -33,7 +35,13 @@ from radrelay.importer.connectors.guided import NAME as GUIDED
 from radrelay.importer.connectors.health_links import health_link, is_health_link
 from radrelay.importer.endings import token_end
 from radrelay.importer.findings import NOTHING_CAME, PAPERS_ALONE
-from radrelay.importer.import_errors import ImportBeingFiled, ImportElsewhere, NothingBrought, NothingToFollow
+from radrelay.importer.import_errors import (
+    ImportBeingFiled,
+    ImportElsewhere,
+    NothingBrought,
+    NothingToFollow,
+    NotOutOfBounds,
+)
 from radrelay.importer.models import ImportCase
 from radrelay.importer.places import target_of
 from radrelay.importer.sealing import Entered, LinkSeal
@@ -107,7 +115,7 @@ def by_hand(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, no
     row = get_case(session, organisation_id, case_id, states=(ASKING, FAILED), lock=True)
     if row.sealed is None or (row.state == FAILED and row.resumes != FETCHING):
         raise ImportElsewhere(state=row.state)
-    row.bytes_received, row.bytes_expected = 0, None
+    row.bytes_received, row.bytes_expected, row.listed = 0, None, ""
     row.connector, code, facts = GUIDED, row.error_code, row.error_facts
     move(session, row, RECEIVING, now)
     row.questions, row.error_code, row.error_facts = "[]", code, facts  # what it is done by hand for
@@ -138,6 +146,19 @@ def require_brought(row: ImportCase) -> None:
     """Raise `NothingBrought` where no file was brought: there is nothing to check."""
     if row.bytes_received == 0:
         raise NothingBrought
+
+
+def check_what_came(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, now: datetime) -> ImportCase:
+    """Have what came whole of an import be checked that went beyond its bounds; what has not come is told as missing.
+
+    Raises `ImportElsewhere`, `NotOutOfBounds`.
+    """
+    row = get_case(session, organisation_id, case_id, states=(FAILED,), lock=True)
+    if row.error_code not in OUT_OF_BOUNDS or not row.listed:
+        raise NotOutOfBounds
+    row.fetched_at, row.sealed = now, None
+    move(session, row, CHECKING, now)
+    return row
 
 
 def retry(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, now: datetime) -> ImportCase:

@@ -10,9 +10,9 @@ import json
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -24,7 +24,7 @@ from radrelay.importer.connectors.ports import Errand, Item, Lead, LiveErrand, P
 from radrelay.importer.contents import Content
 from radrelay.importer.downloading import Downloaded
 from radrelay.importer.errors import HostNotAllowed, ParcelTooLarge, PortalTrouble, PortalUnclear, TooManyRedirects
-from radrelay.importer.import_errors import FetchUnforeseen, NothingToFollow
+from radrelay.importer.import_errors import FetchUnforeseen, ImportOutOfBounds, NothingToFollow
 from radrelay.importer.sealing import Entered
 from radrelay.importer.turns import Turn, TurnBroken, TurnOver
 from radrelay.importer.watching import watched
@@ -152,16 +152,27 @@ def _brought(errand: Errand, wanted: Wanted, landing: Landing, turn: Turn, walk:
     for number, item in enumerate(items, 1):
         if not item.reachable or item.id in brought:
             continue
-        brought.add(item.id)
         landed = _Landed(landing, wanted.origin, turn, have)
         try:
             with watched(landed.waits.look):
                 came = errand.download(item, landed, landed.tell)
             landed.finish(item, came, number)
+        except ImportOutOfBounds as error:
+            error.listed = _listed_as_it_came(items, brought)
+            error.facts |= {"host": walk.host, "came": len(brought), "of": len({one.id for one in items})}
+            raise
         finally:
             landed.forget()
+        brought.add(item.id)
         have += came.size
     return items
+
+
+def _listed_as_it_came(items: Sequence[Item], brought: Collection[str]) -> str:
+    """Return what is told of a list of which not all came; nothing where none of it did."""
+    return (
+        listed_text([one if one.id in brought else replace(one, reachable=False) for one in items]) if brought else ""
+    )
 
 
 def _speaking(follow: Follow, wanted: Wanted, walk: Walk) -> tuple[Lead, Errand, tuple[Question, ...]]:
@@ -235,19 +246,23 @@ class _Landed:
 
     def __init__(self, landing: Landing, origin: Origin, turn: Turn, before: int) -> None:
         self._writer, self._origin = ObjectWriter(landing, origin), origin
-        self._turn, self._before, self.waits = turn, before, _Waits(turn)
+        self._turn, self._before, self._size, self.waits = turn, before, 0, _Waits(turn)
         self._writer.begin("", "", "")
 
     def begin(self) -> None:
         """Forget what came before."""
         self._writer.begin("", "", "")
+        self._size = 0
 
     def forget(self) -> None:
         """Leave nothing of what was not finished, however its download ended."""
         self._writer.abort()
 
     def write(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Take the next piece; raises `ImportTooLarge` where it is more than the import may bring."""
+        self._size += len(piece)
+        if self._turn.bounds is not None:
+            self._turn.bounds.require_room(self._before + self._size)
         self._writer.write(piece)
         self._writer.raise_failure()
 

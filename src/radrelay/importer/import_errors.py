@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radrelay.errors import Conflict, Forbidden, Invalid, NotFound, RadrelayError, Unavailable
+from radrelay.errors import Conflict, Forbidden, Invalid, NotFound, RadrelayError, TooLarge, Unavailable
 
 
 class ImportTrouble(RadrelayError):
@@ -58,6 +58,36 @@ class NothingToFollow(ImportTrouble, Invalid):
 
     code = "import-no-link"
     http_status = 400
+
+
+class ImportOutOfBounds(ImportTrouble):
+    """The import goes beyond what one may take as a whole; what has come whole of it can be checked.
+
+    `listed` is what the portal lists, as JSON, with what has not come as out of reach; empty where nothing was brought.
+    """
+
+    listed: str = ""
+
+
+class ImportTooLarge(ImportOutOfBounds, TooLarge):
+    """All that the portal sends is more than one import may bring."""
+
+    code = "import-too-large"
+    http_status = 413
+
+
+class ImportTooLong(ImportOutOfBounds, Conflict):
+    """Fetching all that the portal lists takes longer than one import may."""
+
+    code = "import-too-long"
+    http_status = 409
+
+
+class NotOutOfBounds(ImportTrouble, Conflict):
+    """Nothing has come whole of this import that could be checked by itself."""
+
+    code = "import-nothing-whole"
+    http_status = 409
 
 
 class LinkUnreadable(ImportTrouble, Conflict):

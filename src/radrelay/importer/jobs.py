@@ -25,6 +25,7 @@ from radrelay.errors import NotFound, RadrelayError, Trouble, Unavailable
 from radrelay.importer import broken_off, brought, cases, hosts, late_files, names_gone
 from radrelay.importer.all_here import wait_for_all
 from radrelay.importer.attempts_kept import AttemptsKept
+from radrelay.importer.bounds import Bounds, spent_s, with_time
 from radrelay.importer.browser.keeping import Keeping
 from radrelay.importer.cases import ASKING, CHECKING, FETCHING, FILING, OPEN, WORKED_ON
 from radrelay.importer.checking import check, open_parcel, require_same, write_down
@@ -37,6 +38,7 @@ from radrelay.importer.import_errors import (
     FetchUnforeseen,
     FileChanged,
     ImportBroken,
+    ImportOutOfBounds,
     ImportStopped,
     ImportUnconfirmed,
     ImportUndecided,
@@ -283,7 +285,7 @@ class ImportWork:
                 row = turn.mine(session, lock=True)
             except TurnOver:
                 return
-            cases.tell(row, trouble)
+            cases.tell(row, with_time(trouble, turn.bounds))
             row.attempts -= not counts
             row.changed_at, row.next_attempt_at = now, later
 
@@ -306,6 +308,7 @@ class ImportWork:
                 correlation_id=row.correlation_id, parcel_id=row.parcel_id, account_id=row.account_id
             )
             born = row.birth_date
+            turn.bounds = Bounds.of(parts.settings.importer, spent_s(row))
         raw = msgspec.structs.replace(origin, raw=True)
         walk = Walk()
         try:
@@ -313,6 +316,10 @@ class ImportWork:
         except PortalTrouble as error:
             if not self._passing(turn, error):
                 self._note_failed(turn, walk, error)
+            raise
+        except ImportOutOfBounds as error:
+            with parts.database.write() as session:
+                turn.mine(session).listed = error.listed
             raise
         except TurnOver:
             self._note_given_up(turn, walk)

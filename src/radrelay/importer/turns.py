@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
+from radrelay.importer.bounds import Bounds
 from radrelay.importer.models import ImportCase
 from radrelay.storage.database import Database
 
@@ -40,6 +41,7 @@ class Turn:
     state: str
     attempt: int
     machine: str
+    bounds: Bounds | None = None
     _looked: float = field(default_factory=time.monotonic)
 
     def mine(self, session: Session, *, lock: bool = False) -> ImportCase:
@@ -50,12 +52,15 @@ class Turn:
         return row
 
     def look(self, have: int | None = None, size: int | None = None, *, packs_since: datetime | None = None) -> None:
-        """Look now and then whether it goes on, and write down how many bytes have come; raises `TurnOver`.
+        """Look now and then whether it goes on, and write down how many bytes have come; raises `TurnOver`, or
+        `ImportTooLong` where it has taken its time.
 
         `packs_since`: since when the portal is waited for, which packs or does not answer; nothing has come yet.
         """
         if self.closing.is_set():
             raise TurnBroken
+        if self.bounds is not None:
+            self.bounds.require_time()
         now = time.monotonic()
         if now - self._looked < LOOK_S:
             return

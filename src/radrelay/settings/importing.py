@@ -52,6 +52,12 @@ class ImporterSettings(Section):
     )
     whole_timeout_s: float = Field(4 * 3600.0, description="a download is given up after so long", gt=0)
     largest_bytes: int = Field(16 * GIB, description="largest single download that is taken", gt=0)
+    import_timeout_s: float = Field(
+        12 * 3600.0,
+        description="an import is given up after it was fetched for so long, all its downloads together",
+        gt=0,
+    )
+    import_bytes: int = Field(64 * GIB, description="all that one import brings, unpacked as it comes", gt=0)
     keep_raw_s: float = Field(
         7 * 24 * 3600.0,
         description="what was fetched is kept so long as it came, to be checked and taken back; the source's time ends"

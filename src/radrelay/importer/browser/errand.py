@@ -14,7 +14,7 @@ from pathlib import Path
 
 from radrelay.importer.attempts import Attempts, give_back_all, spend_all
 from radrelay.importer.browser.held import Chromium, Held
-from radrelay.importer.browser.tab import HEIGHT, LOOK_S, WIDTH, Coming, Tab
+from radrelay.importer.browser.tab import HEIGHT, LOOK_S, WIDTH, Coming, Frames, Tab
 from radrelay.importer.connectors.dlx import nobody_watches
 from radrelay.importer.connectors.kept_whole import Judged
 from radrelay.importer.connectors.ports import Item, Lead, Pending, Question
@@ -34,7 +34,7 @@ from radrelay.importer.errors import (
     RecipeOutdated,
 )
 from radrelay.importer.going_out import is_listed
-from radrelay.importer.outgoing import Outgoing
+from radrelay.importer.outgoing import Outgoing, Reply
 from radrelay.importer.recipes.errand import UNCOUNTED, RecipeConnector, RecipeErrand
 from radrelay.importer.recipes.frames import framed
 from radrelay.importer.recipes.given import MOST_ANSWER, answer_of, names_of
@@ -191,7 +191,8 @@ class BrowserErrand(RecipeErrand):
                 tab.go(self._framed(step, where, look))
         for one in step.fill or ():
             way, text = one.way
-            self._until(step, look, partial(tab.fill, way, text, template_of(one.value).filled(self._values)))
+            value = template_of(one.value).filled(self._values)
+            self._until(step, look, partial(tab.fill, way, text, value, *_within(step)))
         if step.click is not None:
             self._clicked(step, step.click, look)
 
@@ -208,7 +209,7 @@ class BrowserErrand(RecipeErrand):
 
     def _clicked(self, step: Step, where: Where, look: Callable[[], None]) -> None:
         tab = self._at_hand()
-        self._until(step, look, lambda: "" if tab.click(*where.way) else "missing")
+        self._until(step, look, lambda: "" if tab.click(*where.way, *_within(step)) else "missing")
 
     def _until(self, step: Step, look: Callable[[], None], act: Callable[[], str]) -> None:
         """Do what may have to wait for its element; raises what the page says, or that it is not there."""
@@ -216,6 +217,8 @@ class BrowserErrand(RecipeErrand):
         while said := act():
             page, _ = self._looked(step, look)
             if self._clock() > ends or said != "missing":
+                if said == "missing" and step.within and self._at_hand().framed(step.within) is None:
+                    said = "frame"
                 raise self._outdated(say(_WRONG.get(said, _WRONG["missing"])))
             del page
             self._pause(LOOK_S)
@@ -231,7 +234,18 @@ class BrowserErrand(RecipeErrand):
         self._require_well(step, page, self._left)
         if page.reply.target.host:
             self._url = page.reply.target.url
-        return page, whole
+        return self._looked_within(step, page, whole) if step.within else (page, whole)
+
+    def _looked_within(self, step: Step, page: Page, whole: bool) -> tuple[Page, bool]:
+        """Return what the page in a frame of the page is now, an empty one where there is none."""
+        framed = self._at_hand().framed(step.within)
+        if framed is None:
+            kind = {"content-type": "text/html; charset=utf-8"}
+            return Page(Reply(page.reply.target, 200, kind, b"")), whole
+        self._require_well(step, framed[0], self._left)
+        if framed[0].reply.target.host:
+            self._url = framed[0].reply.target.url
+        return framed[0], whole and framed[1]
 
     def _whole(self, step: Step, look: Callable[[], None]) -> Page:
         ends = self._clock() + step.within_s
@@ -343,9 +357,15 @@ class BrowserErrand(RecipeErrand):
 
 _WRONG: Mapping[str, str] = {
     "missing": "to-fill",
+    "frame": "frame",
     "no-option": "to-choose",
     "no-value": "to-take",
 }
+
+
+def _within(step: Step) -> tuple[Frames, ...]:
+    """Return the frames that elements are looked for in, none for those of the page itself."""
+    return (step.within,) if step.within else ()
 
 
 def _places(text: str) -> list[tuple[int, int]]:

@@ -29,6 +29,7 @@ from radrelay.importer.recipes.words import Words, say
 
 _ASIDE = ("Image", "Font", "Stylesheet", "Media", "Other")
 _NO_CONTENT = 404
+_HELD_FIRST = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 
 
 def play_in_browser(recipe: Recipe, chromium: Chromium) -> list[Played]:
@@ -134,19 +135,30 @@ class PlayedErrand(BrowserErrand):
 
 
 class _Shown(Tab):
-    """A page whose requests a recording answers."""
+    """A page whose requests a recording answers, with those of the pages in its frames."""
 
     def __init__(self, held: Held, recording: _Recording) -> None:
         super().__init__(held, apart=True)
         self._recording = recording
         self._pipe.listen("Fetch.requestPaused", self._fulfil)
+        self._pipe.listen("Target.attachedToTarget", self._hold)
         self._ask("Fetch.enable")
+        self._ask("Target.setAutoAttach", **_HELD_FIRST)
+
+    def _hold(self, told: Told) -> None:
+        """Have a frame of another site ask the recording, too, before it asks for anything."""
+        if not told["params"].get("waitingForDebugger"):
+            return
+        session = str(told["params"]["sessionId"])
+        self._pipe.say("Fetch.enable", session)
+        self._pipe.say("Target.setAutoAttach", session, **_HELD_FIRST)
+        self._pipe.say("Runtime.runIfWaitingForDebugger", session)
 
     def _fulfil(self, told: Told) -> None:
         said = told["params"]
         status, headers, body = self._recording.answer(said)
         self._pipe.say(
-            "Fetch.fulfillRequest", self._session, requestId=said["requestId"], responseCode=status,
+            "Fetch.fulfillRequest", str(told["sessionId"]), requestId=said["requestId"], responseCode=status,
             responseHeaders=[{"name": name, "value": value} for name, value in headers.items()],
             body=b64encode(body).decode("ascii"),
         )  # fmt: skip

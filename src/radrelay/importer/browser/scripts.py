@@ -40,7 +40,10 @@ CLICK = (
     + r"""
   const one = find(way, text);
   if (!one || one.disabled) return null;
-  for (const other of [one, one.closest('a'), one.form]) if (other?.target) other.target = '_self';
+  const within = /^_(top|parent)$/i;
+  for (const other of [one, one.closest('a'), one.form]) {
+    if (other?.target && !within.test(other.target)) other.target = '_self';
+  }
   one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
   const box = one.getClientRects()[0];
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
@@ -75,6 +78,29 @@ FOCUS = (
 )
 """Takes a field to be typed into; sets those that nobody types into. Returns type, done, what is wrong, or null."""
 
+FRAME = (
+    "function (where) {"
+    + _FIND
+    + r"""
+  const fits = (one) => Object.entries(where).every(([name, value]) => name === 'class'
+    ? one.classList.contains(value) : one.getAttribute(name) === value);
+  for (const one of all(document)) {
+    if (!one.matches('iframe, frame') || !fits(one)) continue;
+    one.scrollIntoView({ block: 'nearest', behavior: 'instant' });
+    return one;
+  }
+  return null;
+}"""
+)
+"""Returns the first frame that has these attributes."""
+
+CORNER = r"""function () {
+  const box = this.getBoundingClientRect(), style = getComputedStyle(this);
+  return { x: box.x + this.clientLeft + parseFloat(style.paddingLeft || 0),
+    y: box.y + this.clientTop + parseFloat(style.paddingTop || 0) };
+}"""
+"""Returns where the page in a frame begins."""
+
 PAGE = r"""function (most) {
   const parts = [];
   let size = 0;
@@ -106,7 +132,7 @@ PAGE = r"""function (most) {
 ONE_PAGE = r"""(() => {
   const open = (address) => { if (address) setTimeout(() => { location.href = address; }); return null; };
   Object.defineProperty(window, 'open', { value: open, writable: false, configurable: false });
-  const here = (one) => { if (one?.target) one.target = '_self'; };
+  const here = (one) => { if (one?.target && !/^_(top|parent)$/i.test(one.target)) one.target = '_self'; };
   for (const [kind, act] of [[HTMLAnchorElement, 'click'], [HTMLFormElement, 'submit']]) {
     const does = kind.prototype[act];
     kind.prototype[act] = function () { here(this); return does.call(this); };

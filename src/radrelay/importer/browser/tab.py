@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,8 @@ MOST_PAGE, WORLD = 2 << 20, "radrelay"
 ANSWER_S, LOOK_S, SETTLE_S = 20.0, 0.1, 2.0
 WIDTH, HEIGHT = 1280, 900
 _IN_PAGE = ("", "about:blank")
+Frames = Sequence[Mapping[str, str]]
+"""Attributes of a frame in the page, of one within that, and so on."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,18 @@ class Coming:
     state: str = "inProgress"
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page, or one within it: in which session it is asked, and the frames around it, each in the session of its own.
+
+    A frame of another site is in a process of its own, and so in a session of its own.
+    """
+
+    session: str
+    frame: str
+    around: tuple[tuple[str, str], ...] = ()
+
+
 class Tab:
     """A browser's page, `apart` from others of the same browser if there are some. For one thread.
 
@@ -59,6 +73,7 @@ class Tab:
         self._lock = threading.Lock()
         self._coming: dict[str, Coming] = {}
         self._failed = ""
+        self._sessions: dict[str, str] = {}  # of frames of other sites
         self._listen()
         made = self._pipe.call("Target.createBrowserContext", within_s) if apart else {}
         context = {name: value for name, value in made.items() if name == "browserContextId"}
@@ -90,20 +105,42 @@ class Tab:
             told = self._run(scripts.PAGE, MOST_PAGE)
             if told is None and time.monotonic() > until:
                 raise PageHangs
-        address = str(told["address"])
-        if address.startswith("chrome-error:"):
+        if str(told["address"]).startswith("chrome-error:"):
             raise self._not_loaded(self._failed or "", "")
-        target = Target(address.startswith("https:"), *_place(address))
-        reply = Reply(target, 200, {"content-type": "text/html; charset=utf-8"}, str(told["page"]).encode())
-        return Page(reply), bool(told["whole"])
+        return _shown(told)
 
-    def click(self, way: str, text: str) -> bool:
-        """Click an element; False if there is none."""
-        place = self._run(scripts.CLICK, way, text)
-        if not place:
+    def framed(self, frames: Frames) -> tuple[Page, bool] | None:
+        """Return what somebody sees in a frame, and whether it has come whole; none where there is none (yet)."""
+        view = self._view(frames)
+        told = None if view is None else self._run(scripts.PAGE, MOST_PAGE, view=view)
+        return None if told is None or str(told["address"]).startswith("chrome-error:") else _shown(told)
+
+    def click(self, way: str, text: str, frames: Frames = ()) -> bool:
+        """Click an element, of the page or of one in its frames; False if there is none."""
+        view = self._view(frames)
+        place = None if view is None else self._place_of(view, way, text)
+        if place is None:
             return False
-        self.click_at(float(place["x"]), float(place["y"]))
+        self.click_at(*place)
         return True
+
+    def _place_of(self, view: View, way: str, text: str) -> tuple[float, float] | None:
+        """Return where an element is, once it rests: pages around a frame scroll on their own."""
+        before, until = None, time.monotonic() + SETTLE_S
+        while True:
+            told = self._run(scripts.CLICK, way, text, view=view)
+            if not told:
+                return None
+            x, y = float(told["x"]), float(told["y"])
+            for session, owner in view.around:
+                corner = self._told_by(session, scripts.CORNER, owner)
+                if corner is None:
+                    return None
+                x, y = x + float(corner["x"]), y + float(corner["y"])
+            if not view.around or (x, y) == before or time.monotonic() > until:
+                return x, y
+            before = (x, y)
+            time.sleep(LOOK_S)
 
     def click_at(self, x: float, y: float) -> None:
         """Click at a place of the page, in pixels from its upper left corner."""
@@ -111,9 +148,17 @@ class Tab:
             button = "none" if kind == "mouseMoved" else "left"
             self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=1)
 
-    def fill(self, way: str, text: str, value: str) -> str:
+    def fill(self, way: str, text: str, value: str, frames: Frames = ()) -> str:
         """Fill a field; returns what is wrong, nothing if nothing is, `missing` if there is none."""
-        said = self._run(scripts.FOCUS, way, text, value)
+        view = self._view(frames)
+        if view is None:
+            return "missing"
+        said = self._run(scripts.FOCUS, way, text, value, view=view)
+        if said == "type" and view.around:  # keys go to the frame that a person has clicked into
+            place = self._place_of(view, way, text)
+            if place is not None:
+                self.click_at(*place)
+            said = self._run(scripts.FOCUS, way, text, value, view=view)
         if said == "type":
             for one in value:
                 self._pipe.say("Input.dispatchKeyEvent", self._session, type="keyDown", text=one, key=one)
@@ -205,21 +250,75 @@ class Tab:
             return PortalUntrusted(f"the certificate of {host} is not trusted", host=host, reason=said[:60])
         return PortalUnreachable(f"{host} shows no page", host=host, reason=said[:60] or "no page came")
 
-    def _run(self, function: str, *arguments: object) -> Any:
-        """Return what a function of ours says of the page, none while one page makes way for another."""
+    def _view(self, frames: Frames) -> View | None:
+        """Return the page in a frame, or in one within it; the page itself where none is named."""
+        view = View(self._session, self._frame)
+        for where in frames:
+            owner = self._called(view, scripts.FRAME, dict(where), whole=False).get("objectId")
+            if owner is None:
+                return None
+            try:
+                node = self._pipe.call("DOM.describeNode", self._within, view.session, objectId=owner)["node"]
+                frame = str(node["frameId"])
+                view = View(self._session_of(view.session, frame), frame, (*view.around, (view.session, str(owner))))
+            except (Refused, KeyError):  # it makes way for another
+                return None
+        return view
+
+    def _session_of(self, around: str, frame: str) -> str:
+        """Return the session of a frame: that of the page around it, or one of its own; raises `Refused`."""
+        for session in (around, self._sessions.get(frame, "")):
+            with suppress(Refused):
+                if session:
+                    self._pipe.call("Page.createIsolatedWorld", self._within, session, frameId=frame, worldName=WORLD)
+                    return session
+        attached = self._pipe.call("Target.attachToTarget", self._within, targetId=frame, flatten=True)
+        session = self._sessions[frame] = str(attached["sessionId"])
+        self._pipe.call("Page.enable", self._within, session)
+        self._pipe.call("Page.addScriptToEvaluateOnNewDocument", self._within, session, source=scripts.ONE_PAGE)
+        self._pipe.call("Runtime.evaluate", self._within, session, expression=scripts.ONE_PAGE)
+        return session
+
+    def _run(self, function: str, *arguments: object, view: View | None = None) -> Any:
+        """Return what a function of ours says of a page, none while one page makes way for another."""
+        return self._called(view or View(self._session, self._frame), function, *arguments).get("value")
+
+    def _called(self, view: View, function: str, *arguments: object, whole: bool = True) -> Told:
+        """Return what a function of ours gives: its value, or (not `whole`) what it is known by."""
         try:
-            world = self._ask("Page.createIsolatedWorld", frameId=self._frame, worldName=WORLD)
-            told = self._ask(
-                "Runtime.callFunctionOn", functionDeclaration=function, returnByValue=True,
-                executionContextId=world["executionContextId"], arguments=[{"value": one} for one in arguments],
+            world = self._pipe.call(
+                "Page.createIsolatedWorld", self._within, view.session, frameId=view.frame, worldName=WORLD
+            )
+            told = self._pipe.call(
+                "Runtime.callFunctionOn", self._within, view.session, functionDeclaration=function,
+                returnByValue=whole, executionContextId=world["executionContextId"],
+                arguments=[{"value": one} for one in arguments],
             )  # fmt: skip
         except Refused:
             time.sleep(LOOK_S)
-            return None
-        return None if "exceptionDetails" in told else told["result"].get("value")
+            return {}
+        result: Told = {} if "exceptionDetails" in told else told["result"]
+        return result
+
+    def _told_by(self, session: str, function: str, owner: str) -> Any:
+        """Return what a function says of an element; none where that is gone."""
+        with suppress(Refused):
+            told = self._pipe.call(
+                "Runtime.callFunctionOn", self._within, session, functionDeclaration=function, returnByValue=True,
+                objectId=owner,
+            )  # fmt: skip
+            return None if "exceptionDetails" in told else told["result"].get("value")
+        return None
 
     def _ask(self, method: str, **parameters: object) -> Told:
         return self._pipe.call(method, self._within, self._session, **parameters)
+
+
+def _shown(told: Told) -> tuple[Page, bool]:
+    address = str(told["address"])
+    target = Target(address.startswith("https:"), *_place(address))
+    reply = Reply(target, 200, {"content-type": "text/html; charset=utf-8"}, str(told["page"]).encode())
+    return Page(reply), bool(told["whole"])
 
 
 def _place(address: str) -> tuple[str, int, str]:

@@ -150,6 +150,12 @@ class Step(_Part):
         return next(one for one in (self.get, self.post, self.wait, self.download, self.goto) if one is not None)
 
     @property
+    def within(self) -> Frames:
+        """Return the frames in which it is done in a browser; `goto` goes on to the page in them instead."""
+        acts = self.fill is not None or self.click is not None or self.save is not None
+        return self.frame if acts else ()
+
+    @property
     def brings(self) -> bool:
         """Tell whether a parcel comes of it."""
         return self.download is not None or self.save is not None

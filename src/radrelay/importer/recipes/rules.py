@@ -160,8 +160,8 @@ def _does(told: Told, step: Step, names: dict[str, str]) -> Iterator[Problem]:
         yield from [((), say("of-browsers", keys=", ".join(KEYS)))] if of_browsers else _kind(step)
         return
     yield from in_browser(step)
-    if step.frame and step.goto is None:
-        yield ("frame",), say("frames-get")
+    if step.frame and step.goto is None and not step.within:
+        yield ("frame",), say("frames-browser")
     if step.wish is not None:
         if step.wish.name in names:
             yield ("ask", "as"), say("known-already", name=step.wish.name)

@@ -94,6 +94,7 @@ ENGLISH: Mapping[str, str] = {
     "download-judged": "a download takes and expects nothing: its bytes are judged",
     "download-status": "how a download fails is told by its status alone",
     "download-guess": "how a download fails is told, and not guessed",
+    "frames-browser": "in a browser goto, fill, click and save may name a page in a frame",
     "frames-get": "a page in a frame is gone on to from what get, post or goto brings",
     "no-header": "is no header that a recipe sets",
     "not-known": "{hole} is not known here: not asked, in no link, and not taken before",

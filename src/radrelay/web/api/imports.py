@@ -146,12 +146,16 @@ def correct_birth_date(
 
 @router.post("/{case_id}/check", status_code=202)
 def check_import(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> Import:
-    """Look at all of it again: other systems here may know the patient by now."""
+    """Look at all of it again: other systems here may know the patient by now. Or at what came whole of too much."""
     with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, states=(cases.OPEN,), lock=True)
+        row = reached_case(services, session, principal, case_id, states=(cases.OPEN, cases.FAILED), lock=True)
         importing.require_all_seen(services, session, principal, case_id)
-        deciding.require_unfiled(session, row)
-        cases.move(session, row, cases.CHECKING, services.clock.now())
+        if row.state == cases.FAILED:
+            row = beginning.check_what_came(session, principal.organisation_id, case_id, services.clock.now())
+            services.landing.end(importing.raw_origin(session, row, principal.peer))
+        else:
+            deciding.require_unfiled(session, row)
+            cases.move(session, row, cases.CHECKING, services.clock.now())
         _note(services, row, principal, "check")
         _write(session, request, principal, "import.check", row, {})
         return importing.listed(services, session, principal, [row])[0]

@@ -27,6 +27,7 @@ from radrelay.importer.errors import (
     HostNotAllowed,
     LinkExpiredThere,
     LoginEnded,
+    NoLoginGiven,
     NothingListed,
     NotThere,
     PageForParcel,
@@ -210,7 +211,7 @@ def test_an_expired_link_says_to_ask_for_reactivation(here: Serving, waits: Wait
     ("fault", "error"),
     [
         ("questions-page", PortalUnclear), ("foreign-base", HostNotAllowed), ("inside-redirect", AddressRefused),
-        ("jwt-missing", PortalUnclear), ("list-empty", NothingListed), ("list-page", PortalUnclear),
+        ("jwt-missing", NoLoginGiven), ("list-empty", NothingListed), ("list-page", PortalUnclear),
         ("page-for-zip", PageForParcel), ("other-file", WrongContent), ("unknown-404", None),
         ("questions-text", None), ("jwt-json", None), ("placeholder-base", None), ("pdf-for-zip", None),
         ("comma-names", None),

@@ -191,6 +191,18 @@ def test_the_commands_words(here: Serving, capsys: pytest.CaptureFixture[str]) -
         check_command(Checking("https://portal.example/", {}, "", [], None, "", inside=False), as_json=False)
 
 
+def test_what_one_failure_keeps_from_being_tested_is_told_in_one_place(
+    here: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.become("questions-page", keys=KEYS)
+    asked = Checking(f"{here.base}/dlx/v1/token/{TOKEN}", {"birth-date": BORN}, "", [], None, "", inside=False)
+    assert check_command(asked, as_json=False) == 1
+    told = capsys.readouterr().out
+    assert told.count("no questions came") == 1
+    assert "download-all" in told
+    assert "FAILED    questions: " in told
+
+
 def test_a_provider_without_end_does_not_fill_the_disk_of_whoever_tests_it(
     here: Serving, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

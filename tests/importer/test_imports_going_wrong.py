@@ -80,7 +80,7 @@ def test_links_and_answers_stand_nowhere_in_the_clear(house: ImportHouse) -> Non
     ("fault", "code"),
     [
         ("list-empty", "portal-nothing-listed"), ("page-for-zip", "portal-page-for-parcel"),
-        ("other-file", "portal-wrong-content"), ("expired", "portal-link-expired"), ("jwt-missing", "portal-unclear"),
+        ("other-file", "portal-wrong-content"), ("expired", "portal-link-expired"), ("jwt-missing", "portal-no-login"),
         ("foreign-base", "portal-not-allowed"),
     ],
 )  # fmt: skip

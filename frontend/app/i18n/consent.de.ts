@@ -77,7 +77,7 @@ export default {
   'consents.staysBy': 'was {names} hält, bleibt',
   'consents.byPatients': 'Auf der Patientenseite erteilt',
   'consents.byPatientsText': 'Je für einen Import, den jemand vor einem Termin selbst mitgebracht hat. Sie nennen niemanden und werden drei Jahre aufbewahrt.',
-  'consents.textVersion': 'Version {version} des Textes, auf {language}',
+  'consents.textVersion': 'Fassung {version} des Textes, auf {language}',
   'consents.textDigest': 'SHA-256 des Textes: {digest}…',
   'consents.language.de': 'Deutsch',
   'consents.language.en': 'Englisch',

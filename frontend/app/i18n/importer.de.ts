@@ -19,6 +19,7 @@ export default {
   'problem.portal-busy': 'Das Portal ist ausgelastet und bittet, in {seconds} s wiederzukommen.',
   'problem.portal-refused': 'Das Portal antwortet mit einem Fehler (HTTP {status}).',
   'problem.portal-unclear': 'Dieses Portal spricht keine Sprache, die hier bekannt ist. Holen Sie die Bilder von Hand, oder lassen Sie ein Rezept dafür anlegen.',
+  'problem.portal-no-login': 'Das Portal nahm die Antworten an und ließ trotzdem nicht ein: Vielleicht waren sie falsch. Vergleichen Sie sie mit dem Papier; stimmen sie, holen Sie die Bilder von Hand.',
   'problem.portal-redirects': 'Das Portal schickt endlos von einer Adresse zur nächsten.',
   'problem.portal-page-for-parcel':
     'Das Portal schickte eine Webseite statt Bildern; vielleicht ist der Link abgelaufen oder will eine Anmeldung.',

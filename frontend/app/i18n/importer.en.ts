@@ -14,6 +14,7 @@ export default {
   'problem.portal-busy': 'The portal is busy and asks to come back in {seconds} s.',
   'problem.portal-refused': 'The portal answers with an error (HTTP {status}).',
   'problem.portal-unclear': 'This portal speaks no language that is known here. Fetch it by hand, or have a recipe made for it.',
+  'problem.portal-no-login': 'The portal took the answers and let nobody in all the same: perhaps they were wrong. Compare them with the paper; if they are right, fetch it by hand.',
   'problem.portal-redirects': 'The portal sends from one address to the next without end.',
   'problem.portal-page-for-parcel':
     'The portal sent a web page where images were expected; the link may have ended, or want a login.',

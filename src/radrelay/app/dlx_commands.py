@@ -126,8 +126,12 @@ def check_command(checking: Checking, *, as_json: bool) -> int:
             json.dumps({"host": lead.host, "failed": broken, "findings": [_told(one) for one in found]}, indent=2)
         )
     else:
+        untested = [one.detail for one in found if one.outcome == "untested"]
         for one in found:
-            _print(one)
+            if one.outcome != "untested" or untested.count(one.detail) == 1:
+                _print(one)
+        for why in dict.fromkeys(one for one in untested if untested.count(one) > 1):
+            _print_together(why, [one.clause.id for one in found if (one.outcome, one.detail) == ("untested", why)])
         typer.echo(f"\n{lead.host}: {_counted(found)}")
     return 1 if broken else 0
 
@@ -173,6 +177,12 @@ def _print(one: Finding) -> None:
     told += [one.clause.why] if one.outcome in ("failed", "advice") else []
     for line in told:
         typer.echo(textwrap.fill(line, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12))
+
+
+def _print_together(why: str, clauses: Sequence[str]) -> None:
+    """Name clauses that one and the same thing kept from being tested: what failed is not lost among them."""
+    told = f"{SIGNS['untested']:<11} {why}: {', '.join(clauses)}"
+    typer.echo(textwrap.fill(told, WIDTH, subsequent_indent=" " * 12))
 
 
 def _told(one: Finding) -> dict[str, str]:

@@ -8,6 +8,7 @@
     ├── PortalUnreachable, PortalUntrusted                 no connection
     ├── PortalStalled, PortalBrokeOff, PortalBusy          it may go another time
     ├── PortalRefused, PortalUnclear, TooManyRedirects     it does not do what it should
+    ├── NoLoginGiven                                       it takes the answers and lets nobody in
     ├── RecipeOutdated                                     it is no longer as its recipe says
     ├── PageForParcel, WrongContent, ParcelTooLarge        what came is not taken
     ├── AnswerWrong, AnswerUnusable, AttemptsSpent,
@@ -107,6 +108,12 @@ class PortalUnclear(PortalTrouble):
     """The portal's answer is not one that this way of fetching knows."""
 
     code = "portal-unclear"
+
+
+class NoLoginGiven(PortalUnclear):
+    """The portal took the answers and gave no login; perhaps they were wrong."""
+
+    code = "portal-no-login"
 
 
 class TooManyRedirects(PortalTrouble):

@@ -29,6 +29,7 @@ from radrelay.importer.errors import (
     HostNotAllowed,
     LinkExpiredThere,
     LoginEnded,
+    NoLoginGiven,
     NothingListed,
     NotThere,
     PageForParcel,
@@ -210,7 +211,10 @@ class DlxErrand:
             raise LoginEnded(host=self._lead.host) if left is None else AnswerWrong(host=self._lead.host, left=left)
         if reply.status != contract.OK:
             raise _refused(reply)
-        self._login, self._came_at = login_of(reply, time.time()), self._clock()
+        try:
+            self._login, self._came_at = login_of(reply, time.time()), self._clock()
+        except PortalUnclear as unclear:
+            raise NoLoginGiven(host=self._lead.host) from unclear
 
     def _old(self) -> bool:
         """Tell whether the login has grown old, or soon will."""

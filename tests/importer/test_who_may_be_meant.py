@@ -86,3 +86,22 @@ def test_two_who_look_alike_are_told_apart_by_studies_that_one_may_see(house: Im
     grant_to(house.site, anna.root, Target("source", portals), Right.FETCH)
     shown = anna.get(f"/{case_id}")["persons"][0]["candidates"]
     assert [(one["person"]["patient_id"], one["studies"]) for one in shown] == [("P1", []), ("P2", [])]
+
+
+def test_an_id_that_was_typed_beside_who_fits_in_all_is_looked_at(house: ImportHouse) -> None:
+    ordered(house, house.site.clock.now().date(), "77003", "Müller^Jörg", BORN, patient_sex="")
+    case_id = house.bring(FILES, BORN_CT)
+    (shown,) = house.turn(case_id)["persons"][0]["candidates"]
+    assert (shown["person"]["patient_id"], shown["proposed"]) == ("77003", True)
+    house.choose(case_id, {"name": "Müller^Jörg", "patient_id": "55555"})
+    found = house.get(f"/{case_id}")["persons"][0]["findings"]
+    (told,) = [one for one in found if one["code"] == "chosen-not-proposed"]
+    facts = {"chosen": "55555", "proposed": "77003", "names": "Müller^Jörg", "born": BORN_CT}
+    assert (told["level"], told["facts"]) == ("look", facts)
+    others = [one["key"] for one in found if one["level"] == "look" and one is not told]
+    house.post(f"/{case_id}/confirmations", {"number": 0, "keys": others})
+    refused = house.post(f"/{case_id}/people/0/file", {}, expect=409)
+    assert refused["code"] == "import-unconfirmed"
+    house.choose(case_id, {"name": "Müller^Jörg", "patient_id": "77003"})
+    left = [one["code"] for one in house.get(f"/{case_id}")["persons"][0]["findings"]]
+    assert "chosen-not-proposed" not in left

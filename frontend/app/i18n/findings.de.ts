@@ -42,6 +42,7 @@ export default {
   'imports.finding.several-fit': 'Mehrere Personen hier können gemeint sein: {candidates}.',
   'imports.finding.nobody-fits': '{candidates|Person hier wurde|Personen hier wurden} verglichen, und keine passt.',
   'imports.finding.chosen-by-hand': 'Von Hand gewählt, obwohl es von selbst nicht passt: ID {chosen}.',
+  'imports.finding.chosen-not-proposed': 'Gewählt ist die ID {chosen}. In allem passt aber jemand anderes hier: {names}, geboren {born}, ID {proposed}. Prüfen Sie, ob die gewählte ID stimmt.',
   'imports.finding.chosen-contradicts': 'Die gewählte Person widerspricht den Bildern: {field}.',
   'imports.finding.chosen-named-otherwise': 'Die gewählte Person heißt anders als in den Bildern.',
   'imports.finding.somebody-unseen': 'Es geht um jemanden hier, den Sie nicht sehen dürfen.',

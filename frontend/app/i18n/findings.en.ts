@@ -40,6 +40,7 @@ export default {
   'imports.finding.several-fit': 'Several patients here may be meant: {candidates}.',
   'imports.finding.nobody-fits': '{candidates|patient|patients} here were compared, and none fits.',
   'imports.finding.chosen-by-hand': 'Chosen by hand, although it does not fit by itself: ID {chosen}.',
+  'imports.finding.chosen-not-proposed': 'ID {chosen} was chosen. But somebody else here fits in all: {names}, born {born}, ID {proposed}. Look whether the chosen ID is right.',
   'imports.finding.chosen-contradicts': 'The chosen patient contradicts the images: {field}.',
   'imports.finding.chosen-named-otherwise': 'The chosen patient has another name than the images.',
   'imports.finding.somebody-unseen': 'This is about somebody here whom you may not see.',

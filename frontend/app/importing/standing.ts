@@ -86,7 +86,7 @@ export const openOf = (found: readonly ImportFinding[]): ImportFinding[] => look
 
 /** Whose it is weighs most, then whether all of it came and can be read; what a disc brings beside its images least. */
 const HEAVY = new Set([
-  'several-people', 'perhaps-one-person', 'more-perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
+  'several-people', 'perhaps-one-person', 'more-perhaps-one-person', 'people-not-compared', 'chosen-by-hand', 'chosen-not-proposed', 'chosen-named-otherwise', 'id-perhaps-of-another', 'id-merged', 'id-not-asked',
   'several-fit', 'nobody-here', 'name-other', 'name-compatible', 'names-differ', 'name-unsaid', 'sex-compatible', 'birth-date-not-entered', 'birth-date-unsaid',
   'told-differently-here', 'no-id-here', 'not-asked', 'order-of-several-studies', 'order-taken',
 ]);

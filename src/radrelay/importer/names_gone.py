@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from radrelay.importer import broken_off, cases
 from radrelay.importer.arrived import NOBODY, ArrivedObject
 from radrelay.importer.cases import FILED, FILING, FILING_LEFT, OVER, PAGE
-from radrelay.importer.deciding import Standing
 from radrelay.importer.import_errors import ImportHeld
 from radrelay.importer.matching import Matched
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.parting import ArrivedPerson, ArrivedStudy
+from radrelay.importer.standing import Standing
 from radrelay.importer.written_down import CheckedObject
 from radrelay.intake.raw_files import discard_raw
 

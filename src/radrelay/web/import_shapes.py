@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from radrelay.importer import cases
 from radrelay.importer.acts import Act, What
 from radrelay.importer.announced import Announced
-from radrelay.importer.deciding import Standing, key_of
 from radrelay.importer.endings import ending_of
 from radrelay.importer.findings import NOTHING_CAME, Finding, LocalKey
 from radrelay.importer.models import ImportCase, ImportConsent, ImportPerson
 from radrelay.importer.parting import ArrivedStudy
 from radrelay.importer.reconciling import LocalPatient, Order
+from radrelay.importer.standing import Standing, key_of
 from radrelay.importer.written_down import CheckedObject, chosen_of, findings_of, order_of
 from radrelay.web.import_candidates import CandidateShown, PatientKey, PersonShown, StudyHere, candidates_shown
 from radrelay.web.import_papers import Papers, PaperShown

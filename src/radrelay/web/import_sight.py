@@ -18,11 +18,11 @@ from radrelay import access
 from radrelay.access import Principal, Right
 from radrelay.access.models import Restricted
 from radrelay.archive.models import Study
-from radrelay.importer.deciding import UNFILED, Standing, key_of
 from radrelay.importer.findings import Finding, LocalKey
 from radrelay.importer.import_errors import PatientUnseen
 from radrelay.importer.matching import Matched
 from radrelay.importer.models import ImportPerson
+from radrelay.importer.standing import UNFILED, Standing, key_of
 from radrelay.importer.surroundings import Known
 from radrelay.importer.written_down import candidates_of, chosen_of, held_elsewhere
 from radrelay.web.reach import Reach

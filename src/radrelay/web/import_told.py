@@ -14,21 +14,12 @@ from sqlalchemy.orm import Session
 from radrelay.access import Principal
 from radrelay.importer import cases
 from radrelay.importer.cases import OPEN
-from radrelay.importer.deciding import (
-    UNFILED,
-    Grounds,
-    Judgement,
-    Outdated,
-    Standing,
-    grounds_of,
-    judge,
-    key_of,
-    standing_of,
-)
+from radrelay.importer.deciding import Grounds, Judgement, Outdated, grounds_of, judge
 from radrelay.importer.findings import Finding
 from radrelay.importer.import_errors import FindingGone, ImportElsewhere, PatientUnseen
 from radrelay.importer.matching import Matched, match
 from radrelay.importer.models import ImportPerson
+from radrelay.importer.standing import UNFILED, Standing, key_of, standing_of
 from radrelay.importer.surroundings import Known
 from radrelay.importer.written_down import candidates_of, checked_in, findings_of, parted_of
 from radrelay.web import importing, trail

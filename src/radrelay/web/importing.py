@@ -22,7 +22,6 @@ from radrelay.importer.acts import acts_of
 from radrelay.importer.announced import sum_of
 from radrelay.importer.brought import consent_of, consents_of
 from radrelay.importer.connectors.guided import after, guided_by
-from radrelay.importer.deciding import order_among, standing_of
 from radrelay.importer.endings import files_ends
 from radrelay.importer.errors import InMaintenance, PersonNeeded, PortalTrouble
 from radrelay.importer.import_errors import (
@@ -35,6 +34,7 @@ from radrelay.importer.local_values import tidied_order, written
 from radrelay.importer.models import ImportCase, ImportObject, ImportPerson
 from radrelay.importer.names_gone import nameless
 from radrelay.importer.reconciling import LocalPatient, Order
+from radrelay.importer.standing import order_among, standing_of
 from radrelay.importer.surroundings import Candidates, Known, Site
 from radrelay.importer.written_down import (
     CheckedObject,

@@ -59,6 +59,13 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     expect(file).to_be_enabled()
     expect(page.locator("[data-keyword=AccessionNumber]")).to_contain_text("leer")
     page.locator("select[name=destination]").select_option("dest-1")
+    places, site.world.office.destinations = site.world.office.destinations, []
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    gone = page.locator("select[name=destination] option:checked")
+    expect(gone).to_have_text("PACS Nord (gibt es nicht mehr)")  # and not kept here in silence
+    site.world.office.destinations = places
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    expect(gone).to_have_text("PACS Nord")
     settled(page, site)
     assert violations(page) == []
     file.click()
@@ -258,6 +265,12 @@ def test_what_was_filed_and_not_sent_on_is_sent_on_again(
     settled(page, site)
     assert violations(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    places, site.world.office.destinations = site.world.office.destinations, []
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    none = "Die Administration legt eines an" if language == "de" else "An administrator adds one"
+    expect(page.locator("[data-unsent]")).to_contain_text(none)
+    site.world.office.destinations = places  # one was made in another window, and somebody comes back from there
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
     page.locator("select[name=again]").select_option("dest-1")
     page.get_by_role("button", name="Noch einmal weitersenden" if language == "de" else "Send on again").click()
     expect(page.locator("[data-unsent]")).to_have_count(0)

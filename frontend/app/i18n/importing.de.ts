@@ -308,6 +308,7 @@ export default {
   'imports.deliveredTo': 'An {place}:',
   'imports.sentOn': 'Geht weiter an {place}.',
   'imports.sendOnAgain': 'Noch einmal weitersenden',
+  'imports.destinationGone': '{name} (gibt es nicht mehr)',
   'imports.keptHere': 'Es bleibt hier und geht nirgendwohin.',
 
   'imports.portals': 'Portale',

@@ -306,6 +306,7 @@ export default {
   'imports.deliveredTo': 'To {place}:',
   'imports.sentOn': 'Goes on to {place}.',
   'imports.sendOnAgain': 'Send on again',
+  'imports.destinationGone': '{name} (no longer there)',
   'imports.keptHere': 'It is kept here and goes nowhere.',
 
   'imports.portals': 'Portals',

@@ -22,9 +22,8 @@ from sqlalchemy.orm import Session
 from radrelay.archive.locking import lock_archive
 from radrelay.clock import Clock
 from radrelay.errors import NotFound, RadrelayError, Trouble, Unavailable
-from radrelay.importer import broken_off, brought, cases, hosts, late_files, names_gone
+from radrelay.importer import broken_off, cases, hosts
 from radrelay.importer.all_here import wait_for_all
-from radrelay.importer.attempts_kept import AttemptsKept
 from radrelay.importer.bounds import Bounds, spent_s, with_time
 from radrelay.importer.browser.keeping import Keeping
 from radrelay.importer.cases import ASKING, CHECKING, FETCHING, FILING, OPEN, WORKED_ON
@@ -33,7 +32,7 @@ from radrelay.importer.deciding import is_undecided, reopen
 from radrelay.importer.errors import AnswerUnusable, AnswerWrong, BegunAgain, GivenUp, PortalStalled, PortalTrouble
 from radrelay.importer.filing_turn import FilingTurn
 from radrelay.importer.following import Fetched, Follow, Walk, Wanted, fetch, listed_text, questions_text
-from radrelay.importer.health import forget_fetches, note_fetch
+from radrelay.importer.health import note_fetch
 from radrelay.importer.import_errors import (
     FetchUnforeseen,
     FileChanged,
@@ -43,13 +42,13 @@ from radrelay.importer.import_errors import (
     ImportUnconfirmed,
     ImportUndecided,
 )
-from radrelay.importer.models import ImportCase, ImportConsent
+from radrelay.importer.models import ImportCase
 from radrelay.importer.sealing import LinkSeal
 from radrelay.importer.slots import Slots
 from radrelay.importer.surroundings import Surroundings, know_ahead
 from radrelay.importer.turns import Turn, TurnBroken, TurnOver
+from radrelay.importer.upkeep import Upkeep
 from radrelay.intake.landing import Landing
-from radrelay.intake.raw_files import discard_raw
 from radrelay.intake.sources import get_source
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -63,8 +62,6 @@ PAUSES_S = (10.0, 60.0, 300.0)
 TURN_S = 10.0
 """After so long at the latest an import asks anew whether it is its turn."""
 LEFT_TO_OTHERS = timedelta(seconds=30)
-ENDED_KEPT = timedelta(days=30)
-"""So long it is still said that an import was here, and how it ended; nothing of whom it was."""
 
 
 class Parts(NamedTuple):
@@ -89,6 +86,7 @@ class ImportWork:
         self._stuck: set[uuid.UUID] = set()
         self._closing = threading.Event()
         self._keeping = Keeping(self._waits)
+        self._upkeep = Upkeep(parts.settings, parts.database, parts.clock)
         self._slots = Slots(parts.settings.importer.concurrency)
 
     @property
@@ -137,46 +135,12 @@ class ImportWork:
         return len(again)
 
     def expire(self) -> int:
-        """End imports whose time is over; returns how many. What came after an end goes, too."""
-        now = self._parts.clock.now()
-        filed_until = now - timedelta(seconds=self._parts.settings.importer.keep_filed_s)
-        self._withdraw_owed()
-        with self._parts.database.read() as session:
-            over, late, broken = cases.over(session, now), cases.late(session), broken_off.late(session)
-            refused, named = late_files.waiting(session), names_gone.due(session, now, filed_until)
-        if late:
-            with self._parts.database.write() as session:
-                lock_archive(session)
-                discard_raw(session, late, "withdrawn", now)
-        for case_id in over:
-            with self._parts.database.write() as session:
-                lock_archive(session)
-                brought.run_out(session, case_id, now)
-        for case_id in named:
-            with self._parts.database.write() as session:
-                lock_archive(session)
-                brought.names_run_out(session, case_id, now, filed_until)
-        for case_id in broken:
-            with self._parts.database.write() as session:
-                lock_archive(session)
-                broken_off.drop_late(session, case_id, now)
-        for case_id in refused:
-            self._drop_refused(case_id)
-        return len(over) + self._end_unanswered()
+        """End imports whose time is over; returns how many."""
+        return self._upkeep.expire()
 
-    def _drop_refused(self, case_id: uuid.UUID) -> None:
-        with self._parts.database.write() as session:
-            lock_archive(session)
-            late_files.drop(session, case_id, self._parts.clock.now())
-
-    def _end_unanswered(self) -> int:
-        """Have imports wait for a person whose portal was asked about too long; returns how many."""
-        now = self._parts.clock.now()
-        with self._parts.database.read() as session:
-            if not cases.any_unanswered(session, now):
-                return 0
-        with self._parts.database.write() as session:
-            return cases.end_unanswered(session, now)
+    def forget(self) -> int:
+        """Forget what was long ago; returns how much."""
+        return self._upkeep.forget()
 
     def _waits(self, case_id: uuid.UUID) -> bool:
         """Tell whether an import still waits here for an answer, or has just got one."""
@@ -185,26 +149,6 @@ class ImportWork:
             if row is None or row.machine not in ("", self.machine):
                 return False
             return row.state == FETCHING or (row.state == ASKING and row.asks_until is not None)
-
-    def forget(self) -> int:
-        """Forget how often links were tried long ago, and imports that ended long ago."""
-        attempts = AttemptsKept(self._parts.database, self._parts.clock, self._parts.settings.importer.most_attempts)
-        with self._parts.database.write() as session:
-            now = self._parts.clock.now()
-            ended = cases.forget_ended(session, now - ENDED_KEPT) + forget_fetches(session, now)
-            ended += brought.forget(session, now)
-        return ended + attempts.forget()
-
-    def _withdraw_owed(self) -> None:
-        """Carry out withdrawals that had to wait for what was under way."""
-        with self._parts.database.read() as session:
-            owed = brought.owing(session)
-        for consent_id in owed:
-            with self._parts.database.write() as session:
-                lock_archive(session)
-                consent = session.get(ImportConsent, consent_id, with_for_update=True)
-                if consent is not None:
-                    brought.carry_out(session, consent, self._parts.clock.now())
 
     def _begin(self, case_id: uuid.UUID) -> Turn | None:
         """Take an import on; none where nothing is to be done for it, or it was tried often enough."""
@@ -246,7 +190,7 @@ class ImportWork:
         except RadrelayError as error:
             self._stumbled(turn, error)
         if turn.state == FILING:
-            self._withdraw_owed()
+            self._upkeep.withdraw_owed()
 
     def _stumbled(self, turn: Turn, error: RadrelayError) -> None:
         """Try again what may go another time; have the rest wait for a person."""
@@ -371,7 +315,7 @@ class ImportWork:
     def _check(self, turn: Turn) -> None:
         parts = self._parts
         wait_for_all(parts.database, turn)
-        self._drop_refused(turn.case_id)
+        self._upkeep.drop_refused(turn.case_id)
         with parts.database.read() as session:
             case = turn.mine(session)
             parcel = open_parcel(session, parts.reader, parts.settings, case)

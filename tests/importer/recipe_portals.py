@@ -158,7 +158,7 @@ download = "/p/bilder.zip"
 def packed() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as disc:
-        disc.writestr("DICOMDIR", bytes(6000))
+        disc.writestr(zipfile.ZipInfo("DICOMDIR", (2026, 1, 2, 3, 4, 6)), bytes(6000))  # the same at any time
     return made.getvalue()
 
 

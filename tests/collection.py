@@ -7,6 +7,7 @@ for any other reason has failed.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -17,7 +18,18 @@ VARIABLE = "RADRELAY_TEST_DATA"
 HERE = Path(__file__).parent
 LONGEST = ("system", "viewer", "frontend", "storage", "app")
 COLLECTION = Path(os.environ.get(VARIABLE) or "/nonexistent")
+COLLECTED_AFTER = 10_000  # new objects; 700 by default
 LEFT_OUT = f"{VARIABLE} names no folder of real files"
+
+
+gc.disable()  # until all tests are collected: of what that makes nothing becomes rubbish
+
+
+def pytest_collection_finish() -> None:
+    """Collect rubbish again, but never look at the thousands of tests and modules any more."""
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
+    gc.enable()
 
 
 def pytest_configure() -> None:

@@ -10,6 +10,7 @@ from radrelay.storage import database, key_tables, migrate
 from tests.backends import places_end, postgres_url, s3_endpoint, servers_end
 from tests.browsers import chromium_driver
 from tests.collection import (
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
     pytest_runtest_makereport,
@@ -25,6 +26,7 @@ __all__ = [
     "log_left_alone",
     "places_end",
     "postgres_url",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_makereport",

@@ -4,7 +4,7 @@ import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { becomesText, cameText, nextTryText } from './saying';
-import { byWeight, distinct, inOrder, isKeptBack, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -101,7 +101,14 @@ it('asks in the language of the reader, and tells how far it is where that is kn
 
 it('knows what a person can do about a failure', () => {
   const after = (code: string): string => wayOn({ error: { code, detail: '', facts: {} } });
-  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-attempts-spent', 'portal-broke-off'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry']);
+  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-login-ended', 'portal-broke-off'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry']);
+});
+
+it('offers no answer once the last attempt is spent, and leads to a new link', () => {
+  const wrong = (left: number): Import => ({ state: 'failed', error: { code: 'portal-answer-wrong', detail: '', facts: { left } } }) as unknown as Import;
+  const spent = { error: { code: 'portal-attempts-spent', detail: '', facts: {} } };
+  expect([wrong(1), wrong(0), spent].map(wayOn)).toEqual(['answers', 'spent', 'spent']);
+  expect([wrong(1), wrong(0)].map((one) => isDeadEnd(one, 0))).toEqual([false, true]);
 });
 
 it('tells what ends within a day and within two, and nothing of what is not known', () => {

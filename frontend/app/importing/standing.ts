@@ -14,7 +14,7 @@ export const waitsForSomebody = (one: Import): boolean => FOR_A_PERSON.has(one.s
 /** Nothing more comes of it from here: nothing came, or the link leads nowhere any more. It is put away. */
 export function isDeadEnd(one: Import, now: number): boolean {
   if (one.nothing_came) return true;
-  if (one.state === 'failed') return ENDED.has(one.error?.code ?? '') || hasEndedLink(one, now);
+  if (one.state === 'failed') return ENDED.has(one.error?.code ?? '') || isSpent(one.error) || hasEndedLink(one, now);
   return one.state === 'asking' && hasEndedLink(one, now);
 }
 
@@ -134,9 +134,13 @@ const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-u
 const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-locked', 'portal-not-there', 'portal-nothing-listed']);
 const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 
+/** No answer is sent any more, whatever it says: wrong ones are counted for the link, and a new import of it begins with none. */
+const isSpent = (error: Import['error']): boolean => error?.code === 'portal-attempts-spent' || (error?.code === 'portal-answer-wrong' && error.facts['left'] === 0);
+
 /** What a person can do about a failed import. */
-export function wayOn({ error }: Pick<Import, 'error'>): 'answers' | 'host' | 'reactivation' | 'anew' | 'retry' {
+export function wayOn({ error }: Pick<Import, 'error'>): 'answers' | 'spent' | 'host' | 'reactivation' | 'anew' | 'retry' {
   const code = error?.code ?? '';
+  if (isSpent(error)) return 'spent';
   if (OF_ANSWERS.has(code)) return 'answers';
   if (code === 'portal-not-allowed') return 'host';
   if (code === 'portal-link-expired') return 'reactivation';

@@ -59,8 +59,10 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     page.locator("li[data-level=look] input").first.check()
     page.locator("[data-candidate='1'] input[type=radio]").check()
     expect(file).to_be_disabled()  # somebody else is marked, and nobody has said that it is they
+    expect(page.locator("[data-person]")).to_have_attribute("data-verdict", "look")
     proposed.check()
     expect(file).to_be_enabled()
+    expect(page.locator("[data-person]")).to_have_attribute("data-verdict", "ready")
     expect(page.locator("[data-keyword=AccessionNumber]")).to_contain_text("leer")
     page.locator("select[name=destination]").select_option("dest-1")
     settled(page, site)

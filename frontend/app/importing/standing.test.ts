@@ -50,6 +50,7 @@ it('comes to a stop before all else, and to ready only once nothing is missing',
   expect(verdictOf(none, { ...person, findings: [finding('stop', 'birth-date-differs')] })).toBe('stop');
   expect(verdictOf(none, person)).toBe('look');
   expect(verdictOf(none, { ...person, chosen: patient })).toBe('ready');
+  expect(verdictOf(none, { ...person, chosen: patient }, true)).toBe('look');
   expect(verdictOf(none, { ...person, state: 'filed', findings: [finding('stop', 'birth-date-differs')] })).toBe('filed');
 });
 

@@ -116,11 +116,11 @@ export function missingOf(all: Pick<ImportDetail, 'findings'>, person: ImportedP
   return found;
 }
 
-/** What it comes to, in one word: how a person's part looks from afar. */
-export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedPerson): 'filed' | 'filing' | 'taken-back' | 'stop' | 'look' | 'ready' {
+/** What it comes to, in one word: how a person's part looks from afar; `undecided`: somebody else is marked than was chosen. */
+export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedPerson, undecided = false): 'filed' | 'filing' | 'taken-back' | 'stop' | 'look' | 'ready' {
   if (person.state !== 'open') return person.state;
   if (stopsOf(all.findings).length + stopsOf(person.findings).length > 0) return 'stop';
-  return missingOf(all, person).length > 0 ? 'look' : 'ready';
+  return missingOf(all, person, undecided).length > 0 ? 'look' : 'ready';
 }
 
 /** Who is to be decided on next: the first who is still open. */

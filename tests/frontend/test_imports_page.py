@@ -69,6 +69,9 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     assert violations(page) == []
     file.click()
     expect(page.get_by_text("Abgelegt unter Müller-Groß, Anna-Luise")).to_be_visible()
+    stays = page.locator("[data-stays]")
+    expect(stays).to_contain_text(re.compile(r"bleibt hier bis \d\d\.\d\d\.\d{4}"))
+    expect(stays).to_contain_text(re.compile(r"Bis \d\d\.\d\d\.\d{4}.* kann es zurückgenommen"))
     expect(page.locator("[data-delivery]").first).to_contain_text("PACS Nord")
     expect(page.get_by_role("link", name="Öffnen").first).to_have_attribute("href", f"/view?study={uuid.UUID(int=1)}")
     assert world.calls[-1] == (

@@ -147,6 +147,8 @@ export interface ImportedStudy {
   /** How many of its objects by what is done with them. */
   becomes: Readonly<Record<string, number>>;
   study_id: string | null;
+  /** Until when the study is here; none where the reader may not see it, and where it has no end. */
+  expires_at: string | null;
 }
 
 /** Birth date as YYYYMMDD, sex as DICOM has it. */
@@ -211,6 +213,8 @@ export interface Act {
 export interface ImportDetail extends Import {
   /** What came is not erased yet. */
   files_here: boolean;
+  /** Until when it is here, and can be taken back as it came. */
+  files_until: string | null;
   /** What its uploads announced, and what of it came; none where none did. */
   announced: { files: number; bytes: number; came_files: number; came_bytes: number } | null;
   findings: ImportFinding[];

@@ -309,7 +309,11 @@ export default {
   'imports.deliveredTo': 'An {place}:',
   'imports.sentOn': 'Geht weiter an {place}.',
   'imports.sendOnAgain': 'Noch einmal weitersenden',
-  'imports.keptHere': 'Es bleibt hier und geht nirgendwohin.',
+  'imports.keptHere': 'Es geht nirgendwohin weiter.',
+  'imports.staysUntil': 'Was abgelegt wurde, bleibt hier bis {when}.',
+  'imports.staysAtLeast': 'Was abgelegt wurde, bleibt hier; die erste Studie endet {when}.',
+  'imports.asItCameUntil': 'Bis {when} kann es zurückgenommen und neu entschieden werden, danach nur noch gelöscht.',
+  'imports.asItCameNoMore': 'Das Paket, wie es kam, ist gelöscht: Zurücknehmen löscht jetzt endgültig.',
 
   'imports.portals': 'Portale',
   'imports.portalsToDecide': 'Portale, über die zu entscheiden ist',

@@ -307,7 +307,11 @@ export default {
   'imports.deliveredTo': 'To {place}:',
   'imports.sentOn': 'Goes on to {place}.',
   'imports.sendOnAgain': 'Send on again',
-  'imports.keptHere': 'It is kept here and goes nowhere.',
+  'imports.keptHere': 'It goes nowhere else.',
+  'imports.staysUntil': 'What was filed stays here until {when}.',
+  'imports.staysAtLeast': 'What was filed stays here; the first study ends {when}.',
+  'imports.asItCameUntil': 'Until {when} it can be taken back and decided anew, after that only deleted.',
+  'imports.asItCameNoMore': 'The parcel as it came is erased: taking it back now deletes for good.',
 
   'imports.portals': 'Portals',
   'imports.portalsToDecide': 'Portals to be decided on',

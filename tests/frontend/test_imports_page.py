@@ -455,6 +455,9 @@ def test_what_a_colleague_does_meanwhile_is_said_and_nothing_of_ones_own_is_lost
     row["acts"] = [*row["acts"], {"turn": 2, "what": "give-up", **told, "number": None}]
     site.world.changed.add("imports")
     expect(news).to_contain_text("Dr. Weber hat diesen Import inzwischen aufgegeben.")
+    page.reload()
+    expect(page.get_by_text("Dr. Weber hat diesen Import aufgegeben, am ")).to_be_visible()
+    expect(page.get_by_text("steht bei den Studien")).to_have_count(0)  # nothing of it was filed
 
 
 def test_what_leads_no_further_stands_apart_and_is_given_up_or_mended(open_page: OpenPage, site: Site) -> None:

@@ -1,10 +1,10 @@
 import { beforeAll, expect, it, vi } from 'vitest';
-import type { Candidate, Import, ImportedPerson, ImportFinding, Portal } from '../api/imports';
+import type { Act, Candidate, Import, ImportedPerson, ImportFinding, Portal } from '../api/imports';
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { becomesText, cameText, nextTryText } from './saying';
-import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isNameless, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wasFiled, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -91,6 +91,15 @@ it('tells what weighs most first, and a disc’s own texts last', () => {
   const found = ['not-taken-over', 'unreadable', 'several-people', 'accession-taken', 'study-missing', 'nobody-here'].map((code) => finding('look', code));
   expect(byWeight(found).map(({ code }) => code)).toEqual(['several-people', 'nobody-here', 'unreadable', 'study-missing', 'not-taken-over', 'accession-taken']);
   expect([finding('stop', 'list-empty'), finding('look', 'unreadable'), finding('look', 'not-taken-over'), finding('passed', 'viewer-files')].map(isWeighty)).toEqual([true, true, false, false]);
+});
+
+it('tells whether something was filed of what is over, and what names nobody any more', () => {
+  const acts = (...did: [Act['what'], number][]): { acts: Act[] } => ({ acts: did.map(([what, number], at) => ({ turn: at + 1, what, number, by: 'weber', at: '', mine: false })) });
+  const many = { acts: acts(['choose', 0], ['give-up', 0]).acts.map((one) => ({ ...one, turn: one.turn + 20 })) };
+  const each = [acts(), acts(['choose', 0], ['give-up', 0]), acts(['file', 0], ['give-up', 0]), acts(['file', 0], ['take-back', 0]), acts(['file', 0], ['file', 1], ['take-back', 0]), many];
+  expect(each.map(wasFiled)).toEqual([false, false, true, false, true, true]);
+  const came = { studies: 1, study_date: null, modalities: [], description: '' };
+  expect([{ state: 'over', came: null }, { state: 'filed', came: null }, { state: 'filed', came }, { state: 'open', came: null }].map((one) => isNameless(one as Import))).toEqual([true, true, false, false]);
 });
 
 it('asks in the language of the reader, and tells how far it is where that is known', () => {

@@ -123,6 +123,15 @@ export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedP
   return missingOf(all, person, undecided).length > 0 ? 'look' : 'ready';
 }
 
+/** It names nobody any more: its time is over, though what was filed may be here still. */
+export const isNameless = ({ state, came }: Pick<Import, 'state' | 'came'>): boolean => state === 'over' || (state === 'filed' && came === null);
+
+/** Something of it may have been filed and not taken back, as far as its acts go back. */
+export function wasFiled({ acts }: Pick<ImportDetail, 'acts'>): boolean {
+  if ((acts[0]?.turn ?? 0) > 1) return true; // what came before these is not known
+  return acts.some((one) => one.what === 'file' && !acts.some((other) => other.what === 'take-back' && other.number === one.number && other.turn > one.turn));
+}
+
 /** Who is to be decided on next: the first who is still open. */
 export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | undefined {
   return persons.find(({ state }) => state === 'open');

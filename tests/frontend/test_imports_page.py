@@ -255,8 +255,10 @@ def test_whoever_finds_an_upload_broken_off_sees_what_came_and_brings_it_once_mo
     world = site.world.imports
     told = {"files": 1200, "bytes": 600_000_000, "came_files": 300, "came_bytes": 150_000_000}
     world.cases[4] |= {"state": "receiving", "connector": "media", "bytes_received": 150_000_000, "announced": told}
+    world.cases[4]["last_came_at"] = ago(minutes=12)
     page = open_page(ASKING, width=width, height=800, language=language, touch=width < 400)
     expect(page.locator("[data-announced]")).to_contain_text("1.200" if language == "de" else "1,200")
+    expect(page.locator("[data-last-came]")).to_contain_text("12")
     more = page.get_by_role("button", name="keine mehr" if language == "de" else "No more follow")
     expect(more).to_be_visible()
     settled(page, site)

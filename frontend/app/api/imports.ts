@@ -59,6 +59,8 @@ export interface Import {
   bytes_expected: number | null;
   /** Since then the portal is waited for: it packs first, or does not answer. */
   packs_since: string | null;
+  /** When somebody brought its last file. */
+  last_came_at: string | null;
   objects: number;
   /** None before it was looked at, where nothing came, and once it names nobody any more. */
   came: Came | null;

@@ -96,6 +96,7 @@ export default {
   'imports.checkAgain': 'Erneut prüfen',
   'imports.bringing': '{files|Datei|Dateien} hochgeladen, {came}',
   'imports.notBringing': 'Dateien wurden von einer anderen Seite oder einem anderen Browser gebracht, oder die Seite wurde inzwischen verlassen.',
+  'imports.lastCame': 'Die letzte Datei kam {when} ({at}). Läuft der Upload anderswo noch, warten Sie auf ihn.',
   'imports.announced': 'Angekündigt: {files|Datei|Dateien} ({bytes}); gekommen: {came} ({cameBytes}). Brach der Upload ab? Bringen Sie dieselben Dateien noch einmal, oder gehen Sie ohne den Rest weiter.',
   'imports.allCame': 'Es folgen keine mehr: prüfen, was da ist',
   'imports.notBrought': ['{n} Datei kam nicht. Geprüft wird erst, wenn Sie sagen, was mit ihr wird.', '{n} Dateien kamen nicht. Geprüft wird erst, wenn Sie sagen, was mit ihnen wird.'],

@@ -94,6 +94,7 @@ export default {
   'imports.checkAgain': 'Check again',
   'imports.bringing': '{files|file|files} brought, {came}',
   'imports.notBringing': 'Files were being brought to this import from another page or browser, or the page was left meanwhile.',
+  'imports.lastCame': 'The last file came {when} ({at}). If it is being brought elsewhere still, wait for that.',
   'imports.announced': '{files|file was|files were} announced ({bytes}), and {came} came ({cameBytes}). Was the upload broken off? Bring the same files once more, or go on without the rest.',
   'imports.allCame': 'No more follow: check what is here',
   'imports.notBrought': ['{n} file did not come. Nothing is checked before you say what becomes of it.', '{n} files did not come. Nothing is checked before you say what becomes of them.'],

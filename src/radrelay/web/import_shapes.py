@@ -172,6 +172,8 @@ class Import(BaseModel):
     bytes_expected: int | None
     packs_since: datetime | None
     """Since then the portal is waited for: it packs first, or does not answer."""
+    last_came_at: datetime | None
+    """When somebody brought its last file."""
     objects: int
     came: CameShown | None
     """None before it was looked at, where nothing came, and once it names nobody any more."""
@@ -243,7 +245,7 @@ class ImportDetail(Import):
 
 _PLAIN = (
     "id", "state", "resumes", "connector", "host", "birth_date", "bytes_received", "bytes_expected",
-    "packs_since", "objects",
+    "packs_since", "last_came_at", "objects",
     "asked_kind", "asked_by", "basis", "created_at", "changed_at", "checked_at", "finished_at", "link_ends_at",
     "ends_at", "asks_until",
 )  # fmt: skip

@@ -9,8 +9,8 @@ import { wasFiled } from './standing';
 /** States in which it goes on by itself. */
 const WORKED_ON = new Set(['fetching', 'checking', 'filing']);
 
-/** How far an import is: what nobody has begun to work on waits for its turn. */
-export const stateText = (one: Import): string => t(`imports.state.${one.waits_turn ? 'waiting' : one.state}`);
+/** How far an import is: what nobody has begun to work on waits for its turn, and of what is to be brought nothing may have come. */
+export const stateText = (one: Import): string => t(`imports.state.${one.waits_turn ? 'waiting' : one.state === 'receiving' && one.bytes_received === 0 ? 'to-bring' : one.state}`);
 
 /** When it is tried again by itself, where it waits for that; nothing else. */
 export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, now: number): string {

@@ -110,13 +110,13 @@ it('asks in the language of the reader, and tells how far it is where that is kn
 });
 
 it('knows what a person can do about a failure', () => {
-  const after = (code: string): string => wayOn({ error: { code, detail: '', facts: {} } });
-  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-login-ended', 'portal-broke-off'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry']);
+  const after = (code: string): string => wayOn({ resumes: 'fetching', error: { code, detail: '', facts: {} } });
+  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-login-ended', 'portal-broke-off', 'portal-unclear'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry', 'by-hand']);
 });
 
 it('offers no answer once the last attempt is spent, and leads to a new link', () => {
-  const wrong = (left: number): Import => ({ state: 'failed', error: { code: 'portal-answer-wrong', detail: '', facts: { left } } }) as unknown as Import;
-  const spent = { error: { code: 'portal-attempts-spent', detail: '', facts: {} } };
+  const wrong = (left: number): Import => ({ state: 'failed', resumes: 'fetching', error: { code: 'portal-answer-wrong', detail: '', facts: { left } } }) as unknown as Import;
+  const spent = { resumes: 'fetching', error: { code: 'portal-attempts-spent', detail: '', facts: {} } };
   expect([wrong(1), wrong(0), spent].map(wayOn)).toEqual(['answers', 'spent', 'spent']);
   expect([wrong(1), wrong(0)].map((one) => isDeadEnd(one, 0))).toEqual([false, true]);
 });

@@ -141,16 +141,19 @@ export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | u
 const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-unreadable', 'raw-file-gone', 'portal-login-ended', 'portal-address-refused', 'portal-not-encrypted']);
 /** After these only a new link leads on: what the other house has to do stands on the import's page. */
 const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-locked', 'portal-not-there', 'portal-nothing-listed']);
+/** Trying again meets the same: a person opens the portal, till there is a recipe for it. */
+const BY_HAND = new Set(['portal-unclear', 'portal-person-needed']);
 const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 
 /** No answer is sent any more, whatever it says: wrong ones are counted for the link, and a new import of it begins with none. */
 const isSpent = (error: Import['error']): boolean => error?.code === 'portal-attempts-spent' || (error?.code === 'portal-answer-wrong' && error.facts['left'] === 0);
 
 /** What a person can do about a failed import. */
-export function wayOn({ error }: Pick<Import, 'error'>): 'answers' | 'spent' | 'host' | 'reactivation' | 'anew' | 'retry' {
+export function wayOn({ error, resumes }: Pick<Import, 'error' | 'resumes'>): 'answers' | 'spent' | 'host' | 'by-hand' | 'reactivation' | 'anew' | 'retry' {
   const code = error?.code ?? '';
   if (isSpent(error)) return 'spent';
   if (OF_ANSWERS.has(code)) return 'answers';
+  if (BY_HAND.has(code) && resumes === 'fetching') return 'by-hand';
   if (code === 'portal-not-allowed') return 'host';
   if (code === 'portal-link-expired') return 'reactivation';
   return FINAL.has(code) ? 'anew' : 'retry';

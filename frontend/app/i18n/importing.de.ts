@@ -14,7 +14,7 @@ export default {
   'imports.waitingCount': ['{n} Import wartet auf einen Menschen', '{n} Importe warten auf einen Menschen'],
   'imports.deadEnd': 'Führt nicht weiter',
   'imports.deadEnds': 'Führen nicht weiter',
-  'imports.deadEndsHint': 'Aus diesen wird von hier aus nichts mehr. Lesen Sie, woran es liegt, und geben Sie sie dann auf: Das Wenige, das kam, wird gelöscht.',
+  'imports.deadEndsHint': 'Aus diesen wird von selbst nichts mehr. Lesen Sie, woran es liegt: Einen abgelaufenen oder gesperrten Link kann das Haus, das ihn ausgab, wieder freischalten; dann versuchen Sie es erneut. Die anderen geben Sie auf: Das Wenige, das kam, wird gelöscht.',
   'imports.dead.list-empty': 'Das Portal hat nichts aufgelistet. Fragen Sie bei der Einrichtung nach, ob die Bilder freigegeben sind.',
   'imports.dead.parcel-empty': 'Unter dem, was kam, waren keine Bilder. Sehen Sie nach, welche Dateien es sind, und laden Sie dort andere hoch.',
   'imports.dead.papers-alone': 'Es kamen nur Papiere, keine Bilder. Die Bilder lassen sich dort noch hochladen.',

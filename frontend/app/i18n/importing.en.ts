@@ -12,7 +12,7 @@ export default {
   'imports.waitingCount': ['{n} import waits for a person', '{n} imports wait for a person'],
   'imports.deadEnd': 'Leads no further',
   'imports.deadEnds': 'Lead no further',
-  'imports.deadEndsHint': 'Nothing more comes of these from here. Read why, then give them up: what little came is erased.',
+  'imports.deadEndsHint': 'Nothing more comes of these by itself. Read why: a link that has expired or is locked can be reactivated by the institution that gave it out; then try again. Give the others up: what little came is erased.',
   'imports.dead.list-empty': 'The portal listed nothing. Ask the institution whether the images have been released.',
   'imports.dead.parcel-empty': 'No images were among what came. Look at which files came, and bring others there.',
   'imports.dead.papers-alone': 'Only papers came, no images. They can be brought there, too.',

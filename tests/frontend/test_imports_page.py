@@ -149,6 +149,7 @@ def test_a_portal_is_confirmed_and_its_questions_are_answered(open_page: OpenPag
     page.locator("[data-portal]").get_by_role("button", name="Confirm").click()
     until(lambda: world.portals[0]["state"] == "confirmed", "the host is confirmed")
     page.goto(site.address + FAILED)
+    expect(page.get_by_role("link", name="To the portals")).to_have_attribute("href", "/imports")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-state=fetching]")).to_be_visible()
     page.goto(site.address + ASKING)

@@ -145,6 +145,7 @@ export default {
   'imports.retry': 'Erneut versuchen',
   'imports.checkWhatCame': 'Prüfen, was kam: {n} von {all}',
   'imports.checkWhatCameText': 'Was nicht kam, wird als fehlend genannt.',
+  'imports.toPortals': 'Zu den Portalen',
   'imports.anew': 'Neuen Import beginnen',
 
   'imports.parcel': 'Was ankam',

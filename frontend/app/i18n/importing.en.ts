@@ -143,6 +143,7 @@ export default {
   'imports.retry': 'Try again',
   'imports.checkWhatCame': 'Check what came: {n} of {all}',
   'imports.checkWhatCameText': 'What has not come is told as missing.',
+  'imports.toPortals': 'To the portals',
   'imports.anew': 'Begin a new import',
 
   'imports.parcel': 'What arrived',

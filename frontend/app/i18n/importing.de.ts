@@ -200,6 +200,7 @@ export default {
   'imports.origin.hl7': 'Krankenhaussystem (HL7)',
   'imports.origin.pacs': 'PACS',
   'imports.origin.archive': 'Radrelay',
+  'imports.issuerApart': 'Dieselbe ID ist hier einmal mit dem Herausgeber {issuer} bekannt und einmal ohne. Ist er der Ihres Hauses, tragen Sie ihn bei der Quelle der Portale als „Herausgeber der Patienten-IDs“ ein: Dann steht sie nur einmal da.',
   'imports.twin': 'Noch jemand hier hat denselben Namen, dasselbe Geburtsdatum und Geschlecht: Unterscheiden lassen sie sich nur an der ID und an dem, was unten steht.',
   'imports.studiesHere': 'Neueste Studien hier:',
   'imports.noStudiesHere': 'Keine Studie dieser Person ist hier, die Sie sehen dürfen.',

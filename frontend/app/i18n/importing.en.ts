@@ -198,6 +198,7 @@ export default {
   'imports.origin.hl7': 'hospital system (HL7)',
   'imports.origin.pacs': 'PACS',
   'imports.origin.archive': 'Radrelay',
+  'imports.issuerApart': 'The same ID is known here once with the issuer {issuer} and once without. If that is your own institution’s, enter it with the source of portals as “Issuer of patient IDs”: then it stands here once.',
   'imports.twin': 'Somebody else here has the same name, birth date and sex: the ID and what is told below have to tell them apart.',
   'imports.studiesHere': 'Newest studies here:',
   'imports.noStudiesHere': 'No study of theirs is here that you may see.',

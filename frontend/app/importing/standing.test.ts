@@ -4,7 +4,7 @@ import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { becomesText, cameText, nextTryText } from './saying';
-import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isNameless, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wasFiled, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isNameless, isWeighty, issuerApart, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wasFiled, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -66,6 +66,12 @@ it('shows the proposed candidate first, and what waits for a person before the r
   const { waiting, others } = parted([made('a', 'filed'), made('b', 'open'), made('c', 'fetching'), made('d', 'failed')], 0);
   expect([waiting.map(({ id }) => id), others.map(({ id }) => id)]).toEqual([['b', 'd'], ['a', 'c']]);
   expect(nextOpen([{ ...person, state: 'filed' }, { ...person, number: 1 }])?.number).toBe(1);
+});
+
+it('tells administrators of one ID that is here with an issuer and without, of people who are alike', () => {
+  const one = (patient_id: string, issuer: string, twin = true): Candidate => ({ person: { ...patient, patient_id, issuer, birth_date: null }, origins: [], rows: [], fit: 'fits', at_odds: false, proposed: false, twin, studies: null });
+  expect(issuerApart([one('1', ''), one('1', 'KH')])).toBe('KH');
+  expect([[one('1', ''), one('2', 'KH')], [one('1', 'KH'), one('1', 'MVZ')], [one('1', '', false), one('1', 'KH', false)], [one('', ''), one('', 'KH')]].map(issuerApart)).toEqual([undefined, undefined, undefined, undefined]);
 });
 
 it('parts what leads no further from what a person can do something about', () => {

@@ -72,6 +72,13 @@ export const isKeptBack = ({ persons }: Pick<ImportDetail, 'persons'>): boolean 
 export const isSame = (one: Pick<PatientChosen, 'patient_id' | 'issuer'> | null, other: Pick<PatientChosen, 'patient_id' | 'issuer'>): boolean =>
   one !== null && one.patient_id === other.patient_id && one.issuer === other.issuer;
 
+/** The issuer by which one person may stand twice among those who may be meant: the same ID with and without it, all else alike. */
+export function issuerApart(candidates: readonly Candidate[]): string | undefined {
+  const twins = candidates.filter(({ twin, person }) => twin && person.patient_id !== '');
+  const bare = new Set(twins.filter(({ person }) => person.issuer === '').map(({ person }) => person.patient_id));
+  return twins.find(({ person }) => person.issuer !== '' && bare.has(person.patient_id))?.person.issuer;
+}
+
 /** The proposed one first, then as the server has them. */
 export function inOrder(candidates: readonly Candidate[]): Candidate[] {
   return [...candidates.filter(({ proposed }) => proposed), ...candidates.filter(({ proposed }) => !proposed)];

@@ -58,7 +58,7 @@ def study(number: int, description: str, objects: int, **becomes: int) -> Row:
     return {
         "study_uid": f"1.2.826.0.1.3680043.8.{number}", "study_date": "2026-03-01", "description": description,
         "modalities": ["CT"], "accession": f"EXT{number}", "series": 3, "objects": objects, "becomes": becomes,
-        "study_id": None,
+        "study_id": None, "expires_at": None,
     }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def case(number: int, state: str, persons: list[Row] | None = None, **more: Any)
         "basis": "treatment", "created_at": ago(minutes=7 * number), "changed_at": ago(minutes=number),
         "checked_at": None, "finished_at": None, "link_ends_at": None, "ends_at": ago(days=-7),
         "ending": {"at": ago(days=-7), "what": "import"} if state in ("fetching", "asking", "open", "failed") else None,
-        "files_here": True, "announced": None, "people": [one["person"] for one in persons], "filed_under": [],
+        "files_here": True, "files_until": ago(days=-3), "last_came_at": None, "announced": None, "people": [one["person"] for one in persons], "filed_under": [],
         "findings": [], "persons": persons, "papers": [], "consent": None, "acts": [], **more,
     }  # fmt: skip
 
@@ -301,7 +301,7 @@ async def of_person(request: Request) -> Response:
     else:
         who |= {"state": "filed", "filed_at": ago(), "filed_by": "Dr. Katharina Weber", **told}
         for place, filed in enumerate(who["studies"]):
-            filed["study_id"] = str(uuid.UUID(int=place + 1))
+            filed |= {"study_id": str(uuid.UUID(int=place + 1)), "expires_at": ago(days=-7)}
         found["state"] = "filed" if all(one["state"] == "filed" for one in found["persons"]) else "open"
     return JSONResponse(found)
 

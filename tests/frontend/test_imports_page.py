@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import uuid
+from pathlib import Path
 
+import imagecodecs
+import numpy as np
 import pytest
+import segno
 from playwright.sync_api import Dialog, FilePayload, Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until, where
@@ -55,8 +59,10 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     page.locator("li[data-level=look] input").first.check()
     page.locator("[data-candidate='1'] input[type=radio]").check()
     expect(file).to_be_disabled()  # somebody else is marked, and nobody has said that it is they
+    expect(page.locator("[data-person]")).to_have_attribute("data-verdict", "look")
     proposed.check()
     expect(file).to_be_enabled()
+    expect(page.locator("[data-person]")).to_have_attribute("data-verdict", "ready")
     expect(page.locator("[data-keyword=AccessionNumber]")).to_contain_text("leer")
     page.locator("select[name=destination]").select_option("dest-1")
     places, site.world.office.destinations = site.world.office.destinations, []
@@ -70,6 +76,9 @@ def test_a_link_from_paper_becomes_a_filed_study(open_page: OpenPage, site: Site
     assert violations(page) == []
     file.click()
     expect(page.get_by_text("Abgelegt unter Müller-Groß, Anna-Luise")).to_be_visible()
+    stays = page.locator("[data-stays]")
+    expect(stays).to_contain_text(re.compile(r"bleibt hier bis \d\d\.\d\d\.\d{4}"))
+    expect(stays).to_contain_text(re.compile(r"Bis \d\d\.\d\d\.\d{4}.* kann es zurückgenommen"))
     expect(page.locator("[data-delivery]").first).to_contain_text("PACS Nord")
     expect(page.get_by_role("link", name="Öffnen").first).to_have_attribute("href", f"/view?study={uuid.UUID(int=1)}")
     assert world.calls[-1] == (
@@ -147,6 +156,7 @@ def test_a_portal_is_confirmed_and_its_questions_are_answered(open_page: OpenPag
     page.locator("[data-portal]").get_by_role("button", name="Confirm").click()
     until(lambda: world.portals[0]["state"] == "confirmed", "the host is confirmed")
     page.goto(site.address + FAILED)
+    expect(page.get_by_role("link", name="To the portals")).to_have_attribute("href", "/imports")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-state=fetching]")).to_be_visible()
     page.goto(site.address + ASKING)
@@ -227,6 +237,25 @@ def test_files_that_are_dropped_become_an_import_once_the_basis_is_confirmed(ope
     assert world.calls[3][1]["lacking"] == []
 
 
+def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage, site: Site, tmp_path: Path) -> None:
+    link, photo, scan = "https://portal.klinik-nord.example/?token=ABC", tmp_path / "IMG_2231.png", tmp_path / "CT.png"
+    segno.make(link, error="m").save(str(photo), scale=6, border=4)
+    scan.write_bytes(bytes(imagecodecs.png_encode(np.full((300, 200), 128, np.uint8))))
+    page = open_page("/imports", language="de")
+    choose = page.locator("form.card input[type=file]").first
+    choose.set_input_files(photo)
+    expect(page.locator("textarea[name=link]")).to_have_value(link)
+    expect(page.locator("[data-read-from]")).to_contain_text("aus dem Foto „IMG_2231.png“ gelesen")
+    page.get_by_role("button", name="Das Foto doch als Datei bringen").click()
+    expect(page.locator("[data-picked]")).to_contain_text("IMG_2231.png")
+    page.get_by_role("button", name="Etwas anderes").click()
+    expect(page.locator("textarea[name=link]")).to_have_value("")
+    choose.set_input_files(scan)
+    expect(page.locator("[data-picked]")).to_contain_text("CT.png")
+    choose.set_input_files(photo)
+    expect(page.locator("textarea[name=link]")).to_have_value(link)
+
+
 @pytest.mark.parametrize(("width", "language"), [(360, "de"), (1440, "en")])
 def test_whoever_finds_an_upload_broken_off_sees_what_came_and_brings_it_once_more(
     open_page: OpenPage, site: Site, width: int, language: str
@@ -234,8 +263,10 @@ def test_whoever_finds_an_upload_broken_off_sees_what_came_and_brings_it_once_mo
     world = site.world.imports
     told = {"files": 1200, "bytes": 600_000_000, "came_files": 300, "came_bytes": 150_000_000}
     world.cases[4] |= {"state": "receiving", "connector": "media", "bytes_received": 150_000_000, "announced": told}
+    world.cases[4]["last_came_at"] = ago(minutes=12)
     page = open_page(ASKING, width=width, height=800, language=language, touch=width < 400)
     expect(page.locator("[data-announced]")).to_contain_text("1.200" if language == "de" else "1,200")
+    expect(page.locator("[data-last-came]")).to_contain_text("12")
     more = page.get_by_role("button", name="keine mehr" if language == "de" else "No more follow")
     expect(more).to_be_visible()
     settled(page, site)
@@ -440,6 +471,9 @@ def test_what_a_colleague_does_meanwhile_is_said_and_nothing_of_ones_own_is_lost
     row["acts"] = [*row["acts"], {"turn": 2, "what": "give-up", **told, "number": None}]
     site.world.changed.add("imports")
     expect(news).to_contain_text("Dr. Weber hat diesen Import inzwischen aufgegeben.")
+    page.reload()
+    expect(page.get_by_text("Dr. Weber hat diesen Import aufgegeben, am ")).to_be_visible()
+    expect(page.get_by_text("steht bei den Studien")).to_have_count(0)  # nothing of it was filed
 
 
 def test_what_leads_no_further_stands_apart_and_is_given_up_or_mended(open_page: OpenPage, site: Site) -> None:

@@ -148,6 +148,12 @@ def test_once_all_is_filed_what_came_and_its_names_go_earlier_and_what_is_open_s
             house.confirm_all(case_id)
             house.file(case_id)
         house.post(f"/{back}/people/0/take-back")
+        told = house.get(f"/{whole}")
+        assert datetime.fromisoformat(told["files_until"]) == house.site.clock.now() + timedelta(hours=1)
+        (study,) = told["persons"][0]["studies"]
+        assert datetime.fromisoformat(study["expires_at"]) > datetime.fromisoformat(told["files_until"])
+        open_until = datetime.fromisoformat(house.get(f"/{part}")["files_until"])
+        assert open_until > house.site.clock.now() + timedelta(hours=2)
         house.site.clock.advance(timedelta(minutes=50))
         house.work.expire()
         assert [house.get(f"/{one}")["files_here"] for one in (whole, back, part)] == [True] * 3
@@ -155,6 +161,7 @@ def test_once_all_is_filed_what_came_and_its_names_go_earlier_and_what_is_open_s
         house.work.expire()
         assert [house.get(f"/{one}")["files_here"] for one in (whole, back, part)] == [False, True, True]
         assert [house.get(f"/{one}")["state"] for one in (whole, back, part)] == ["filed", "open", "open"]
+        assert house.get(f"/{whole}")["files_until"] is None
         assert house.get(f"/{whole}")["birth_date"] is None
         assert len(house.instances()) == 2
 

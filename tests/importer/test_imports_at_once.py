@@ -133,7 +133,7 @@ def test_files_that_come_at_once_are_all_counted(database: Database) -> None:
     case_id = made(database, state=RECEIVING)
 
     def count(session: Session, size: int) -> None:
-        cases.add_bytes(session, cases.get_case(session, OWN, case_id), size)
+        cases.add_bytes(session, cases.get_case(session, OWN, case_id), size, NOW)
 
     def other() -> None:
         with database.write() as session:

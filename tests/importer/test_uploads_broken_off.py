@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -66,6 +67,8 @@ def test_what_a_browser_that_is_gone_had_announced_is_told_to_whoever_goes_on(ho
     assert house.get(f"/{case_id}")["announced"] == {
         "files": 6, "bytes": sum(map(len, IMAGES)), "came_files": 4, "came_bytes": sum(map(len, IMAGES[:4])),
     }  # fmt: skip
+    last = house.get(f"/{case_id}")["last_came_at"]
+    assert datetime.fromisoformat(last) == house.site.clock.now(), "whoever goes on sees whether it comes still"
     anna = replace(house, root=house.site.login("anna"))
     assert closed(anna, case_id) == {"upload-broken-off": {"missing": 2, "announced": 6, "came": 4}}
     house.choose(case_id, {"name": "Müller^Jörg"})

@@ -59,6 +59,8 @@ export interface Import {
   bytes_expected: number | null;
   /** Since then the portal is waited for: it packs first, or does not answer. */
   packs_since: string | null;
+  /** When somebody brought its last file. */
+  last_came_at: string | null;
   objects: number;
   /** None before it was looked at, where nothing came, and once it names nobody any more. */
   came: Came | null;
@@ -147,6 +149,8 @@ export interface ImportedStudy {
   /** How many of its objects by what is done with them. */
   becomes: Readonly<Record<string, number>>;
   study_id: string | null;
+  /** Until when the study is here; none where the reader may not see it, and where it has no end. */
+  expires_at: string | null;
 }
 
 /** Birth date as YYYYMMDD, sex as DICOM has it. */
@@ -211,6 +215,8 @@ export interface Act {
 export interface ImportDetail extends Import {
   /** What came is not erased yet. */
   files_here: boolean;
+  /** Until when it is here, and can be taken back as it came. */
+  files_until: string | null;
   /** What its uploads announced, and what of it came; none where none did. */
   announced: { files: number; bytes: number; came_files: number; came_bytes: number } | null;
   findings: ImportFinding[];

@@ -7,7 +7,7 @@ export default {
   'imports.finding.parcel-empty': 'Es kamen keine Bilder.',
   'imports.finding.papers-alone': 'Es kamen nur Papiere ({papers|Datei|Dateien}), keine Bilder.',
   'imports.finding.files-not-brought': '{files|Datei, die hochgeladen werden sollte, kam|Dateien, die hochgeladen werden sollten, kamen} nicht: {lost}',
-  'imports.finding.upload-broken-off': 'Ein Upload brach ab: {missing|angekündigte Datei kam|angekündigte Dateien kamen} nicht (angekündigt: {announced}, gekommen: {came}).',
+  'imports.finding.upload-broken-off': 'Ein Upload brach ab: {missing|angekündigte Datei kam|angekündigte Dateien kamen} nicht (angekündigt: {announced}, gekommen: {came}). Zu diesem Import lässt sich nichts mehr bringen: Für den Rest geben Sie ihn auf und bringen den ganzen Ordner noch einmal.',
   'imports.finding.unreadable': '{files|Datei ist|Dateien sind} nicht lesbar: {names}. {why}',
   'imports.finding.texts-guessed': 'Texte in {files|Objekt|Objekten} stehen in keinem angegebenen Zeichensatz und wurden gelesen, so gut es geht: bitte Namen und Beschreibung ansehen. {left}',
   'imports.finding.not-taken-over': '{files|Datei ist von einer Art, die hier nicht abgelegt wird, und bleibt|Dateien sind von Arten, die hier nicht abgelegt werden, und bleiben} beim Paket. Ein Befund kann darunter sein: {left}',

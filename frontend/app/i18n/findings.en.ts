@@ -5,7 +5,7 @@ export default {
   'imports.finding.parcel-empty': 'No images came.',
   'imports.finding.papers-alone': 'Only papers came ({papers|file|files}), no images.',
   'imports.finding.files-not-brought': '{files|file that was|files that were} to be brought did not come: {lost}',
-  'imports.finding.upload-broken-off': 'An upload broke off: {missing|announced file|announced files} did not come (announced: {announced}, came: {came}).',
+  'imports.finding.upload-broken-off': 'An upload broke off: {missing|announced file|announced files} did not come (announced: {announced}, came: {came}). No more can be brought to this import: for the rest, give it up and bring the whole folder again.',
   'imports.finding.unreadable': '{files|file|files} cannot be read: {names}. {why}',
   'imports.finding.texts-guessed': 'Texts of {files|object|objects} are in no declared character set and were read as well as can be: look at name and description. {left}',
   'imports.finding.not-taken-over': '{files|file is of a kind that is not filed here and stays|files are of kinds that are not filed here and stay} with the parcel. A report may be among them: {left}',

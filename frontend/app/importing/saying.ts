@@ -1,15 +1,16 @@
 /** What an import holds, in words: whom something names, what was found, what becomes of objects. */
 
-import type { Ending, Import, ImportedStudy, ImportFinding, PatientChosen, PersonNamed } from '../api/imports';
-import { formatDate, formatNear, formatRelative, t, tCode } from '../i18n/index.svelte';
+import type { Ending, Import, ImportDetail, ImportedStudy, ImportFinding, PatientChosen, PersonNamed } from '../api/imports';
+import { formatDate, formatInstant, formatNear, formatRelative, t, tCode } from '../i18n/index.svelte';
 import { wholeName } from '../parts/person';
 import { listedNames } from './files';
+import { wasFiled } from './standing';
 
 /** States in which it goes on by itself. */
 const WORKED_ON = new Set(['fetching', 'checking', 'filing']);
 
-/** How far an import is: what nobody has begun to work on waits for its turn. */
-export const stateText = (one: Import): string => t(`imports.state.${one.waits_turn ? 'waiting' : one.state}`);
+/** How far an import is: what nobody has begun to work on waits for its turn, and of what is to be brought nothing may have come. */
+export const stateText = (one: Import): string => t(`imports.state.${one.waits_turn ? 'waiting' : one.state === 'receiving' && one.bytes_received === 0 ? 'to-bring' : one.state}`);
 
 /** When it is tried again by itself, where it waits for that; nothing else. */
 export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, now: number): string {
@@ -91,6 +92,14 @@ const BESIDE = new Set(['twice-in-parcel', 'differs-in-parcel']);
 export function becomesText({ becomes, objects }: Pick<ImportedStudy, 'becomes' | 'objects'>): string {
   const said = Object.entries(becomes).map(([why, n]) => (n === objects && !BESIDE.has(why) ? tCode('imports.becomesAll', why, why) : tCode('imports.becomes', why, why, { n })));
   return said.join(', ');
+}
+
+/** What became of an import that is over: who gave it up, or since when it is over, and whether something of it is here. */
+export function overText(one: Pick<ImportDetail, 'acts' | 'changed_at' | 'consent' | 'finished_at'>): string {
+  const last = one.acts.at(-1);
+  const how = last?.what === 'give-up' ? t('imports.overGivenUp', { by: last.by, at: formatInstant(last.at) }) : t('imports.overSince', { at: formatInstant(one.finished_at ?? one.changed_at) });
+  if (one.consent?.decision === 'deleted') return `${how} ${t('imports.overDeleted')}`;
+  return [how, t('imports.overText'), wasFiled(one) && t('imports.overFiled')].filter(Boolean).join(' ');
 }
 
 /** What ends, and when: "the link ends tomorrow 14:00". */

@@ -1,10 +1,10 @@
 import { beforeAll, expect, it, vi } from 'vitest';
-import type { Candidate, Import, ImportedPerson, ImportFinding, Portal } from '../api/imports';
+import type { Act, Candidate, Import, ImportedPerson, ImportFinding, Portal } from '../api/imports';
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { becomesText, cameText, nextTryText } from './saying';
-import { byWeight, distinct, inOrder, isKeptBack, isWeighty, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isNameless, isWeighty, issuerApart, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wasFiled, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -50,6 +50,7 @@ it('comes to a stop before all else, and to ready only once nothing is missing',
   expect(verdictOf(none, { ...person, findings: [finding('stop', 'birth-date-differs')] })).toBe('stop');
   expect(verdictOf(none, person)).toBe('look');
   expect(verdictOf(none, { ...person, chosen: patient })).toBe('ready');
+  expect(verdictOf(none, { ...person, chosen: patient }, true)).toBe('look');
   expect(verdictOf(none, { ...person, state: 'filed', findings: [finding('stop', 'birth-date-differs')] })).toBe('filed');
 });
 
@@ -65,6 +66,12 @@ it('shows the proposed candidate first, and what waits for a person before the r
   const { waiting, others } = parted([made('a', 'filed'), made('b', 'open'), made('c', 'fetching'), made('d', 'failed')], 0);
   expect([waiting.map(({ id }) => id), others.map(({ id }) => id)]).toEqual([['b', 'd'], ['a', 'c']]);
   expect(nextOpen([{ ...person, state: 'filed' }, { ...person, number: 1 }])?.number).toBe(1);
+});
+
+it('tells administrators of one ID that is here with an issuer and without, of people who are alike', () => {
+  const one = (patient_id: string, issuer: string, twin = true): Candidate => ({ person: { ...patient, patient_id, issuer, birth_date: null }, origins: [], rows: [], fit: 'fits', at_odds: false, proposed: false, twin, studies: null });
+  expect(issuerApart([one('1', ''), one('1', 'KH')])).toBe('KH');
+  expect([[one('1', ''), one('2', 'KH')], [one('1', 'KH'), one('1', 'MVZ')], [one('1', '', false), one('1', 'KH', false)], [one('', ''), one('', 'KH')]].map(issuerApart)).toEqual([undefined, undefined, undefined, undefined]);
 });
 
 it('parts what leads no further from what a person can do something about', () => {
@@ -92,6 +99,15 @@ it('tells what weighs most first, and a disc’s own texts last', () => {
   expect([finding('stop', 'list-empty'), finding('look', 'unreadable'), finding('look', 'not-taken-over'), finding('passed', 'viewer-files')].map(isWeighty)).toEqual([true, true, false, false]);
 });
 
+it('tells whether something was filed of what is over, and what names nobody any more', () => {
+  const acts = (...did: [Act['what'], number][]): { acts: Act[] } => ({ acts: did.map(([what, number], at) => ({ turn: at + 1, what, number, by: 'weber', at: '', mine: false })) });
+  const many = { acts: acts(['choose', 0], ['give-up', 0]).acts.map((one) => ({ ...one, turn: one.turn + 20 })) };
+  const each = [acts(), acts(['choose', 0], ['give-up', 0]), acts(['file', 0], ['give-up', 0]), acts(['file', 0], ['take-back', 0]), acts(['file', 0], ['file', 1], ['take-back', 0]), many];
+  expect(each.map(wasFiled)).toEqual([false, false, true, false, true, true]);
+  const came = { studies: 1, study_date: null, modalities: [], description: '' };
+  expect([{ state: 'over', came: null }, { state: 'filed', came: null }, { state: 'filed', came }, { state: 'open', came: null }].map((one) => isNameless(one as Import))).toEqual([true, true, false, false]);
+});
+
 it('asks in the language of the reader, and tells how far it is where that is known', () => {
   const texts = { 'de-DE': 'Geburtsdatum?', en: 'Birth date?' };
   const asked = { id: '1', kind: 'custom', form: 'text', texts } as const;
@@ -100,8 +116,15 @@ it('asks in the language of the reader, and tells how far it is where that is kn
 });
 
 it('knows what a person can do about a failure', () => {
-  const after = (code: string): string => wayOn({ error: { code, detail: '', facts: {} } });
-  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-attempts-spent', 'portal-broke-off'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry']);
+  const after = (code: string): string => wayOn({ resumes: 'fetching', error: { code, detail: '', facts: {} } });
+  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-login-ended', 'portal-broke-off', 'portal-unclear'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry', 'by-hand']);
+});
+
+it('offers no answer once the last attempt is spent, and leads to a new link', () => {
+  const wrong = (left: number): Import => ({ state: 'failed', resumes: 'fetching', error: { code: 'portal-answer-wrong', detail: '', facts: { left } } }) as unknown as Import;
+  const spent = { resumes: 'fetching', error: { code: 'portal-attempts-spent', detail: '', facts: {} } };
+  expect([wrong(1), wrong(0), spent].map(wayOn)).toEqual(['answers', 'spent', 'spent']);
+  expect([wrong(1), wrong(0)].map((one) => isDeadEnd(one, 0))).toEqual([false, true]);
 });
 
 it('tells what ends within a day and within two, and nothing of what is not known', () => {

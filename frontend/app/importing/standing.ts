@@ -14,7 +14,7 @@ export const waitsForSomebody = (one: Import): boolean => FOR_A_PERSON.has(one.s
 /** Nothing more comes of it from here: nothing came, or the link leads nowhere any more. It is put away. */
 export function isDeadEnd(one: Import, now: number): boolean {
   if (one.nothing_came) return true;
-  if (one.state === 'failed') return ENDED.has(one.error?.code ?? '') || hasEndedLink(one, now);
+  if (one.state === 'failed') return ENDED.has(one.error?.code ?? '') || isSpent(one.error) || hasEndedLink(one, now);
   return one.state === 'asking' && hasEndedLink(one, now);
 }
 
@@ -72,6 +72,13 @@ export const isKeptBack = ({ persons }: Pick<ImportDetail, 'persons'>): boolean 
 export const isSame = (one: Pick<PatientChosen, 'patient_id' | 'issuer'> | null, other: Pick<PatientChosen, 'patient_id' | 'issuer'>): boolean =>
   one !== null && one.patient_id === other.patient_id && one.issuer === other.issuer;
 
+/** The issuer by which one person may stand twice among those who may be meant: the same ID with and without it, all else alike. */
+export function issuerApart(candidates: readonly Candidate[]): string | undefined {
+  const twins = candidates.filter(({ twin, person }) => twin && person.patient_id !== '');
+  const bare = new Set(twins.filter(({ person }) => person.issuer === '').map(({ person }) => person.patient_id));
+  return twins.find(({ person }) => person.issuer !== '' && bare.has(person.patient_id))?.person.issuer;
+}
+
 /** The proposed one first, then as the server has them. */
 export function inOrder(candidates: readonly Candidate[]): Candidate[] {
   return [...candidates.filter(({ proposed }) => proposed), ...candidates.filter(({ proposed }) => !proposed)];
@@ -116,11 +123,20 @@ export function missingOf(all: Pick<ImportDetail, 'findings'>, person: ImportedP
   return found;
 }
 
-/** What it comes to, in one word: how a person's part looks from afar. */
-export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedPerson): 'filed' | 'filing' | 'taken-back' | 'stop' | 'look' | 'ready' {
+/** What it comes to, in one word: how a person's part looks from afar; `undecided`: somebody else is marked than was chosen. */
+export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedPerson, undecided = false): 'filed' | 'filing' | 'taken-back' | 'stop' | 'look' | 'ready' {
   if (person.state !== 'open') return person.state;
   if (stopsOf(all.findings).length + stopsOf(person.findings).length > 0) return 'stop';
-  return missingOf(all, person).length > 0 ? 'look' : 'ready';
+  return missingOf(all, person, undecided).length > 0 ? 'look' : 'ready';
+}
+
+/** It names nobody any more: its time is over, though what was filed may be here still. */
+export const isNameless = ({ state, came }: Pick<Import, 'state' | 'came'>): boolean => state === 'over' || (state === 'filed' && came === null);
+
+/** Something of it may have been filed and not taken back, as far as its acts go back. */
+export function wasFiled({ acts }: Pick<ImportDetail, 'acts'>): boolean {
+  if ((acts[0]?.turn ?? 0) > 1) return true; // what came before these is not known
+  return acts.some((one) => one.what === 'file' && !acts.some((other) => other.what === 'take-back' && other.number === one.number && other.turn > one.turn));
 }
 
 /** Who is to be decided on next: the first who is still open. */
@@ -132,12 +148,19 @@ export function nextOpen(persons: readonly ImportedPerson[]): ImportedPerson | u
 const FINAL = new Set(['portal-attempts-spent', 'import-no-link', 'import-link-unreadable', 'raw-file-gone', 'portal-login-ended', 'portal-address-refused', 'portal-not-encrypted']);
 /** After these only a new link leads on: what the other house has to do stands on the import's page. */
 const ENDED = new Set([...FINAL, 'portal-link-expired', 'portal-locked', 'portal-not-there', 'portal-nothing-listed']);
+/** Trying again meets the same: a person opens the portal, till there is a recipe for it. */
+const BY_HAND = new Set(['portal-unclear', 'portal-person-needed']);
 const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 
+/** No answer is sent any more, whatever it says: wrong ones are counted for the link, and a new import of it begins with none. */
+const isSpent = (error: Import['error']): boolean => error?.code === 'portal-attempts-spent' || (error?.code === 'portal-answer-wrong' && error.facts['left'] === 0);
+
 /** What a person can do about a failed import. */
-export function wayOn({ error }: Pick<Import, 'error'>): 'answers' | 'host' | 'reactivation' | 'anew' | 'retry' {
+export function wayOn({ error, resumes }: Pick<Import, 'error' | 'resumes'>): 'answers' | 'spent' | 'host' | 'by-hand' | 'reactivation' | 'anew' | 'retry' {
   const code = error?.code ?? '';
+  if (isSpent(error)) return 'spent';
   if (OF_ANSWERS.has(code)) return 'answers';
+  if (BY_HAND.has(code) && resumes === 'fetching') return 'by-hand';
   if (code === 'portal-not-allowed') return 'host';
   if (code === 'portal-link-expired') return 'reactivation';
   return FINAL.has(code) ? 'anew' : 'retry';

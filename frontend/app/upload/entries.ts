@@ -8,6 +8,8 @@ export interface PickedFile {
 export interface Picked {
   name: string;
   files: AsyncIterable<PickedFile>;
+  /** The file, where it is one and not in a folder: it can be looked into without taking it from the others. */
+  alone?: () => Promise<File>;
 }
 
 const JUNK = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*|__MACOSX\/.*)$/i;
@@ -49,7 +51,8 @@ async function* listed(files: File[]): AsyncGenerator<PickedFile> {
 /** Reads a drop; must be called inside the event, because the browser forgets its items after it. */
 export function fromDrop(transfer: DataTransfer): Picked | null {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null).filter((entry) => entry !== null);
-  if (entries.length > 0) return { name: entries[0]?.name ?? '', files: walkAll(entries) };
+  const [first] = entries;
+  if (first) return { name: first.name, files: walkAll(entries), ...(entries.length === 1 && first.isFile && { alone: () => readFile(first as FileSystemFileEntry) }) };
   return fromFiles(transfer.files);
 }
 
@@ -57,7 +60,7 @@ export function fromFiles(list: FileList | null): Picked | null {
   const files = [...(list ?? [])];
   const first = files[0];
   if (!first) return null;
-  return { name: first.webkitRelativePath.split('/')[0] || first.name, files: listed(files) };
+  return { name: first.webkitRelativePath.split('/')[0] || first.name, files: listed(files), ...(files.length === 1 && !first.webkitRelativePath && { alone: () => Promise.resolve(first) }) };
 }
 
 export function carriesFiles(transfer: DataTransfer | null): boolean {

@@ -109,8 +109,9 @@ def count_answers(row: ImportCase) -> None:
     row.answers_sent += 1
 
 
-def add_bytes(session: Session, row: ImportCase, count: int) -> None:
-    """Count bytes that came for an import; several files of it may come at once."""
+def add_bytes(session: Session, row: ImportCase, count: int, now: datetime) -> None:
+    """Count bytes that were brought for an import now; several files of it may come at once."""
+    row.last_came_at = now
     row.bytes_received = ImportCase.bytes_received + count
     session.flush()
 

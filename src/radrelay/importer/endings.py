@@ -14,7 +14,7 @@ import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import sqlalchemy as sa
@@ -65,6 +65,17 @@ def ending_of(row: ImportCase, files_end: datetime | None) -> Ending | None:
     if row.fetched_at is None and row.link_ends_at is not None:
         own = Ending(row.link_ends_at, "link")
     return own if own is not None and own.at <= first.at else first
+
+
+def as_it_came_until(row: ImportCase, files_end: datetime | None, keep_filed: timedelta) -> datetime | None:
+    """Return until when what came is here, so that it can be taken back as it came; none where it is gone.
+
+    `keep_filed`: so long it stays after all of it is filed.
+    """
+    if files_end is None:
+        return None
+    settled = row.finished_at + keep_filed if row.state == FILED and row.finished_at is not None else files_end
+    return min(files_end, row.names_end_at or row.ends_at, settled)
 
 
 def files_ends(session: Session, parcel_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, datetime]:

@@ -68,6 +68,7 @@ class ImportCase(Owned, Base):
     correlation_id: Mapped[str] = mapped_column(String(64), default="")  # its own: what lands of it is known by this
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+    last_came_at: Mapped[datetime | None] = mapped_column(Instant)  # when the last file was brought
     fetched_at: Mapped[datetime | None] = mapped_column(Instant)
     checked_at: Mapped[datetime | None] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -114,7 +114,7 @@ KEPT: dict[str, Kept] = {
         untold="source_id parcel_id account_id resumes fingerprint sealed birth_date questions picture asks_until"
         " listed findings confirmed came lacking bytes_received bytes_expected packs_since objects machine attempts"
         " answers_sent next_attempt_at error error_code error_facts asked_kind asked_by correlation_id changed_at"
-        " fetched_at checked_at link_ends_at ends_at names_end_at late acts refused",
+        " last_came_at fetched_at checked_at link_ends_at ends_at names_end_at late acts refused",
         why="nobody has said yet whose it is; once it is filed, its studies are told",
     ),
     "import_person": _kept(

@@ -172,8 +172,10 @@ def _step(session: Session, consent: ImportConsent, row: ImportCase | None) -> S
     if row.state == RECEIVING:
         return "by-hand"
     if row.state == FAILED and row.resumes == FETCHING:
-        step = _FAILED.get(row.error_code, "trouble")
-        host = str(json.loads(row.error_facts).get("host") or row.host)
+        step, facts = _FAILED.get(row.error_code, "trouble"), json.loads(row.error_facts)
+        if step == "wrong" and facts.get("left") == 0:
+            step = "spent"  # no answer is sent any more: none is asked for
+        host = str(facts.get("host") or row.host)
         return "refused" if step == "host" and hosts.is_refused(session, row.organisation_id, host) else step
     return "filed" if row.state == FILED else "arrived"
 

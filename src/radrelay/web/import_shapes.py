@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -59,6 +59,15 @@ class StudyShown(BaseModel):
     objects: int
     becomes: dict[str, int]
     study_id: uuid.UUID | None = None
+    expires_at: datetime | None = None
+    """Until when the study is here; none where who asks may not see it, and where it has no end."""
+
+
+class StudyKept(NamedTuple):
+    """A study that is here, and until when; none where it has no end."""
+
+    id: uuid.UUID
+    expires_at: datetime | None
 
 
 class PatientChosen(BaseModel):
@@ -163,6 +172,8 @@ class Import(BaseModel):
     bytes_expected: int | None
     packs_since: datetime | None
     """Since then the portal is waited for: it packs first, or does not answer."""
+    last_came_at: datetime | None
+    """When somebody brought its last file."""
     objects: int
     came: CameShown | None
     """None before it was looked at, where nothing came, and once it names nobody any more."""
@@ -220,9 +231,10 @@ class ActShown(BaseModel):
 
 
 class ImportDetail(Import):
-    """An import with all that a check found. `files_here`: what came is not erased yet."""
+    """An import with all that a check found. `files_here`: what came is not erased yet; `files_until`: when it is."""
 
     files_here: bool
+    files_until: datetime | None = None
     announced: AnnouncedShown | None
     """None where no upload announced itself."""
     findings: list[FindingShown]
@@ -233,7 +245,7 @@ class ImportDetail(Import):
 
 _PLAIN = (
     "id", "state", "resumes", "connector", "host", "birth_date", "bytes_received", "bytes_expected",
-    "packs_since", "objects",
+    "packs_since", "last_came_at", "objects",
     "asked_kind", "asked_by", "basis", "created_at", "changed_at", "checked_at", "finished_at", "link_ends_at",
     "ends_at", "asks_until",
 )  # fmt: skip
@@ -286,11 +298,11 @@ def _nothing_came(row: ImportCase) -> str:
 
 def detail(
     row: ImportCase, people: Sequence[tuple[ImportPerson, Standing]], objects: Mapping[int, Sequence[CheckedObject]],
-    papers: Papers, here: Mapping[str, uuid.UUID], files_end: datetime | None,
+    papers: Papers, here: Mapping[str, StudyKept], files_end: datetime | None,
     consent: ImportConsent | None = None, announced: Announced | None = None,
     apart: Mapping[PatientKey, list[StudyHere]] | None = None, hidden: Collection[LocalKey] = (),
 ) -> ImportDetail:  # fmt: skip
-    """Return an import with how it stands; `here` are the ids of the studies that the caller may see.
+    """Return an import with how it stands; `here` are the studies that the caller may see.
 
     `apart` are studies that tell patients apart who may be meant; `hidden` patients whom the caller may not see.
     """
@@ -308,7 +320,7 @@ def detail(
 
 def _person(
     row: ImportPerson, standing: Standing, objects: Mapping[int, Sequence[CheckedObject]], papers: Papers,
-    here: Mapping[str, uuid.UUID], apart: Mapping[PatientKey, list[StudyHere]],
+    here: Mapping[str, StudyKept], apart: Mapping[PatientKey, list[StudyHere]],
     hidden: Collection[LocalKey],
 ) -> ImportedPerson:  # fmt: skip
     patient = chosen_of(row)
@@ -336,7 +348,7 @@ def _person(
 
 
 def _study(
-    study: ArrivedStudy, objects: Collection[CheckedObject], standing: Standing, here: Mapping[str, uuid.UUID]
+    study: ArrivedStudy, objects: Collection[CheckedObject], standing: Standing, here: Mapping[str, StudyKept]
 ) -> StudyShown:
     filed = Counter(one.why for one in objects if one.action and one.arrived.study_uid == study.study_uid)
     found = {
@@ -344,10 +356,12 @@ def _study(
         for one in standing.findings
         if one.study_uid == study.study_uid and "objects" in one.facts
     }
+    kept = here.get(study.study_uid)
     return StudyShown(
         study_uid=study.study_uid, study_date=study.date, description=study.description,
         modalities=list(study.modalities), accession=study.accession, series=study.series,
-        objects=study.images, becomes=dict(filed) or found, study_id=here.get(study.study_uid),
+        objects=study.images, becomes=dict(filed) or found, study_id=kept.id if kept else None,
+        expires_at=kept.expires_at if kept else None,
     )  # fmt: skip
 
 

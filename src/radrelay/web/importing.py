@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ from radrelay.importer.acts import acts_of
 from radrelay.importer.announced import sum_of
 from radrelay.importer.brought import consent_of, consents_of
 from radrelay.importer.connectors.guided import after, guided_by
-from radrelay.importer.endings import files_ends
+from radrelay.importer.endings import as_it_came_until, files_ends
 from radrelay.importer.errors import InMaintenance, PersonNeeded, PortalTrouble
 from radrelay.importer.import_errors import (
     ForwardElsewhere,
@@ -56,6 +57,7 @@ from radrelay.web.import_shapes import (
     ImportDetail,
     OrderChosen,
     PatientChosen,
+    StudyKept,
     detail,
     order_shown,
     shown,
@@ -210,17 +212,19 @@ def detail_of(services: WebServices, principal: Principal, case_id: uuid.UUID) -
         undecided = [standing.matched.compared for one, standing in people if one.state == "open"]
         apart = studies_apart(services, session, principal, row.source_id, undecided)
         found = detail(row, people, parted.objects, papers, here, files_end, consent, announced, apart, sight.hidden)
+    keep_filed = timedelta(seconds=services.settings.importer.keep_filed_s)
+    found.files_until = as_it_came_until(row, files_end, keep_filed)
     found.acts = [ActShown.of(one, principal.id) for one in acts_of(row)]
     return found
 
 
-def _seen(services: WebServices, session: Session, principal: Principal, study_uids: set[str]) -> dict[str, uuid.UUID]:
-    """Return the ids of studies that are here and that the caller may see."""
+def _seen(services: WebServices, session: Session, principal: Principal, study_uids: set[str]) -> dict[str, StudyKept]:
+    """Return the studies that are here and that the caller may see."""
     if not study_uids:
         return {}
     reach = Reach.of(services, session, principal, Right.SEE)
     found = reach.newest_studies([Study.study_uid.in_(sorted(study_uids)[:500])], 500)
-    return {one.study_uid: one.id for one in found}
+    return {one.study_uid: StudyKept(one.id, one.expires_at) for one in found}
 
 
 def require_destination(

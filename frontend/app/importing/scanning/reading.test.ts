@@ -2,7 +2,8 @@
 
 import { encodeQR } from 'qr';
 import { describe, expect, it } from 'vitest';
-import { type Pixels, pictureIn, readCode, sizesOf } from './reading';
+import { fromFiles } from '../../upload/entries';
+import { type Pixels, pictureAlone, pictureIn, readCode, sizesOf } from './reading';
 
 const LINK = 'https://portal.example/dlx/v1/token/ABC-S1Z-98A?lang=de';
 const LONG = `https://portal.example/${'Kx7-q_'.repeat(63)}`;
@@ -81,6 +82,17 @@ describe('pictureIn', () => {
     expect(pictureIn([text, picture])).toBe(picture);
     expect(pictureIn([text])).toBeUndefined();
     expect(pictureIn(null)).toBeUndefined();
+  });
+});
+
+describe('pictureAlone', () => {
+  it('is a picture that was brought by itself, and nothing else', async () => {
+    const [text, picture] = [new File(['x'], 'a.txt', { type: 'text/plain' }), new File(['x'], 'a.jpg', { type: 'image/jpeg' })];
+    const list = (...files: File[]): FileList => files as unknown as FileList;
+    for (const one of [text, picture]) Object.assign(one, { webkitRelativePath: '' });
+    const of = (...files: File[]): Promise<File | undefined> => pictureAlone(fromFiles(list(...files)) ?? {});
+    expect(await of(picture)).toBe(picture);
+    expect([await of(text), await of(picture, text), await of()]).toEqual([undefined, undefined, undefined]);
   });
 });
 

@@ -1,5 +1,7 @@
 /** QR codes in pictures: read at several sizes, for a photo of a sheet of paper holds a small code, or a blurred one. */
 
+import type { Picked } from '../../upload/entries';
+
 /** Pixels as a canvas has them: RGBA, row by row. */
 export interface Pixels {
   width: number;
@@ -69,6 +71,12 @@ export async function readFile(file: Blob): Promise<string> {
   } finally {
     picture.close();
   }
+}
+
+/** The picture, where one was brought alone; one that cannot be read any more is left to whoever brings it. */
+export async function pictureAlone({ alone }: Pick<Picked, 'alone'>): Promise<File | undefined> {
+  const file = await alone?.().catch(() => undefined);
+  return file && pictureIn([file]);
 }
 
 /** The first picture among files that were pasted or dropped. */

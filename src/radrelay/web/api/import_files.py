@@ -57,7 +57,7 @@ async def put_import_file(
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id, lock=True)
         if row.state == cases.RECEIVING:
-            cases.add_bytes(session, row, pieces.taken)
+            cases.add_bytes(session, row, pieces.taken, services.clock.now())
             announced.note_came(session, row, place, pieces.taken)
             return importing.listed(services, session, principal, [row])[0]
     with services.database.write() as session:

@@ -2365,6 +2365,7 @@ def importer_tables() -> None:
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("last_came_at", Instant(), nullable=True),
         sa.Column("fetched_at", Instant(), nullable=True),
         sa.Column("checked_at", Instant(), nullable=True),
         sa.Column("finished_at", Instant(), nullable=True),

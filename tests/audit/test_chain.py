@@ -250,6 +250,19 @@ def test_what_is_recorded_once_is_recorded_once_per_login_also_across_processes(
     assert report(database).events == 2
 
 
+def test_many_that_are_recorded_once_are_written_together_and_each_once(database: Database, clock: FixedClock) -> None:
+    views = [(audit.AuditRecord("import.view", Who(), "import", "c-1"), f"named {number}") for number in range(1200)]
+    writes: list[object] = []
+    sa.event.listen(database.engine, "commit", writes.append)
+    assert audit.record_once(database, "login-1", *views[700])
+    audit.install(database, "web", clock, KEY)  # a process that remembers nothing
+    before = len(writes)
+    assert audit.record_each_once(database, "login-1", [*views, views[3]]) == 1199
+    assert len(writes) - before <= 2
+    assert audit.record_each_once(database, "login-1", views) == 0
+    assert report(database).events == 1200
+
+
 def test_two_writers_have_a_chain_each(database: Database, clock: FixedClock) -> None:
     write(database, 2)
     audit.install(database, "work", clock, KEY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,25 @@ def test_what_is_there_is_whole_and_no_beginning_of_it_is(data: bytes, written: 
     assert is_whole(data + b"\0", written, pieces)
     for cut in (9, 20, 60, 200, 1000, 3100, len(data) - 100):
         assert not is_whole(data[:-cut], written, pieces), cut
+
+
+@pytest.mark.parametrize(
+    "remains",
+    [b"\xcd" * 300, b"\xfd" * 300, b"\xff" * 300, b"\xfa\xff" * 150, b"\xfc\xff\1\0" * 75, struct.pack("<h", -3) * 150,
+     struct.pack("<h", -1025) * 150],
+    ids=["fresh", "guard", "ones", "sixes", "fours", "-3", "-1025"],
+)  # fmt: skip
+@pytest.mark.parametrize(("data", "written"), forms()[:2], ids=["explicit", "implicit"])
+def test_memory_and_pixels_behind_the_declared_ones_cut_nothing_off(
+    data: bytes, written: Dialect, remains: bytes
+) -> None:
+    assert is_whole(data + remains, written, 1000)
+
+
+def test_without_vrs_what_a_vendor_puts_behind_is_followed_from_its_creator_on() -> None:
+    data, written = from_pixels(behind(dcmread(io.BytesIO(SLICE))), explicit=False)
+    assert is_whole(data, written, 1000)
+    assert not is_whole(data[:-1000], written, 1000)
 
 
 @given(st.binary(max_size=400), st.booleans(), st.integers(1, 50))

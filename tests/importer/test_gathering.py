@@ -285,6 +285,19 @@ def test_what_a_vendor_puts_behind_compressed_pixel_data_cuts_nothing_off(behind
         read_object("a.dcm", len(cut), io.BytesIO(cut))
 
 
+def test_compressed_pixel_data_that_lack_but_the_mark_of_their_end_are_read_as_the_archive_reads_them() -> None:
+    one, written = dcmread(io.BytesIO(SLICES[0])), io.BytesIO()
+    one.compress(RLELossless)
+    one.save_as(written, enforce_file_format=True)
+    marked = written.getvalue()
+    assert marked.endswith(b"\xfe\xff\xdd\xe0\0\0\0\0")
+    unmarked = marked[:-8]
+    assert read_object("a.dcm", len(unmarked), io.BytesIO(unmarked)).sop_uid == one.SOPInstanceUID
+    cut = unmarked[:-10]
+    with pytest.raises(Malformed):
+        read_object("a.dcm", len(cut), io.BytesIO(cut))
+
+
 def test_a_destroyed_file_is_named_and_is_nobody() -> None:
     destroyed = bytes(128) + b"DICM" + b"\x08\x00"
     found = gather([File("kaputt.dcm", destroyed), File("a.dcm", SLICES[0])])

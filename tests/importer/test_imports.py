@@ -416,3 +416,5 @@ def test_a_person_decides_whether_what_lies_in_a_viewers_folder_is_filed(house: 
     assert fates(filed) == {"VIEWER/1.png": ("left-out", False), "VIEWER/2.png": ("", True), "Wunde.png": ("", True)}
     assert len(house.instances()) == len(IMAGES) + 2
     house.put(f"/{case_id}/people/0/papers", told, expect=409)
+    back = house.post(f"/{case_id}/people/0/take-back")
+    assert fates(back)["VIEWER/1.png"] == out, "what was left out is not filed by itself the next time"

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.access.restrictions import Wanted, restrict
 from radrelay.archive.locking import lock_archive
+from radrelay.archive.models import Study
 from radrelay.audit.models import AuditEvent
 from radrelay.importer.models import ImportCase, ImportConsent
 from radrelay.importer.waiting import today_at
@@ -200,6 +201,32 @@ def test_somebody_known_by_restricted_studies_alone_is_kept_back_and_an_id_of_th
     assert [one["person"]["patient_id"] for one in person(chief.get(f"/{second}"))["candidates"]] == ["4711"]
     stopped = chief.choose(second, OLGA)
     assert codes(stopped).get("chosen-contradicts") == "stop"
+
+
+def test_who_has_no_id_is_kept_back_with_the_restricted_study_of_somebody_without_one(
+    house: ImportHouse, chief: ImportHouse
+) -> None:
+    first = house.bring(FILES, BORN_CT)
+    house.turn(first)
+    house.choose(first, JOERG)
+    house.confirm_all(first)
+    assert house.file(first)["state"] == "filed"
+    with house.site.database.write() as session:
+        session.execute(sa.update(Study).values(patient_id_value="", patient_name="Müller^Jörg^Geheim"))
+    (study,) = house.studies()
+    second = house.bring({"a": IMAGES[0]}, BORN_CT)
+    assert "Geheim" in json.dumps(house.turn(second))
+    restricted(house, "study", study.study_uid)
+    told = house.get(f"/{second}")
+    assert (person(told)["candidates"], codes(told).get("somebody-unseen")) == ([], "stop")
+    assert "Geheim" not in json.dumps(told)
+    assert [one["person"]["name"] for one in person(chief.get(f"/{second}"))["candidates"]] == ["Müller^Jörg^Geheim"]
+    with house.site.database.write() as session:
+        session.execute(sa.update(Study).values(expires_at=house.site.clock.now() - timedelta(days=1)))
+    assert "somebody-unseen" not in codes(house.get(f"/{second}")), "what is over keeps nobody back"
+    ordered(house, today_at(house.site.clock.now(), None), "", "Ohne^Nummer", BORN)
+    listed = house.root.http.get("/api/worklist/today").json()
+    assert [one["person"]["name"] for one in listed["patients"]] == ["Ohne^Nummer"]
 
 
 def test_todays_list_leaves_out_whom_one_may_not_see(house: ImportHouse, chief: ImportHouse) -> None:

@@ -14,6 +14,7 @@ from radrelay.audit.record import (
     Recorder,
     install,
     record,
+    record_each_once,
     record_many,
     record_once,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "latest_of_studies",
     "prove",
     "record",
+    "record_each_once",
     "record_many",
     "record_once",
     "search",

@@ -35,6 +35,7 @@ from radrelay.storage.ids import new_id
 
 FIRST_HASH = bytes(32)
 MARKS_IN_MEMORY = 20_000
+_MARKS_AT_ONCE = 500
 LONGEST_PROCESS = 48  # of the 64 characters of a chain's name
 
 
@@ -339,19 +340,36 @@ def record_once(database: Database, session_key: str, event: AuditRecord, distin
 
     A view is one event per principal, study and session: the first frame waits for it, the others do not.
     """
-    digest = once_digest(session_key, event, distinct)
+    return record_each_once(database, session_key, [(event, distinct)]) > 0
+
+
+def record_each_once(database: Database, session_key: str, events: Iterable[tuple[AuditRecord, str]]) -> int:
+    """Record events as `record_once` does, each with what makes it distinct, together; returns how many were new."""
     recorder = _RECORDERS.get(database.engine, _UNNAMED)
-    if recorder.remembers(digest):
-        return False
+    told = {once_digest(session_key, *one): one[0] for one in events}
+    wanted = {digest: event for digest, event in told.items() if not recorder.remembers(digest)}
+    if not wanted:
+        return 0
     with database.read() as session:
-        known = session.scalar(sa.select(AuditMark.at).where(AuditMark.digest == digest))
-    if known is None:
+        new = _unmarked(session, wanted)
+    if new:
         with database.write() as session:
-            if session.scalar(sa.select(AuditMark.at).where(AuditMark.digest == digest)) is None:
-                session.execute(sa.insert(AuditMark), [{"digest": digest, "at": recorder.clock.now()}])
-                record(session, event)
-    recorder.remember(digest)
-    return known is None
+            left = _unmarked(session, new)
+            if left:
+                now = recorder.clock.now()
+                session.execute(sa.insert(AuditMark), [{"digest": digest, "at": now} for digest in sorted(left)])
+                record_many(session, [*left.values()])
+    for digest in wanted:
+        recorder.remember(digest)
+    return len(new)
+
+
+def _unmarked(session: Session, wanted: Mapping[bytes, AuditRecord]) -> dict[bytes, AuditRecord]:
+    digests, known = [*wanted], set[bytes]()
+    for start in range(0, len(digests), _MARKS_AT_ONCE):
+        some = AuditMark.digest.in_(digests[start : start + _MARKS_AT_ONCE])
+        known |= set(session.scalars(sa.select(AuditMark.digest).where(some)))
+    return {digest: event for digest, event in wanted.items() if digest not in known}
 
 
 def forget_marks(session: Session, before: datetime) -> None:

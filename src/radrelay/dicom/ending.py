@@ -2,8 +2,8 @@
 
 A header says where bulk data begin; what ends them, and what vendors put behind (group 7FE1, padding), is looked at
 here piece by piece. Only what an element's own length or an open sequence says is missing counts as cut off
-(PS3.5 7.1, 7.5, A.4). What cannot be understood is let be: behind the images some write what is no element. So is
-what has more elements than `ELEMENT_LIMIT`.
+(PS3.5 7.1, 7.5, A.4). What cannot be understood is let be: behind the images some write what is no element, remains of
+their memory or more pixels. So is what has more elements than `ELEMENT_LIMIT`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from radrelay.dicom.dialects import (
 from radrelay.dicom.errors import beyond_end, tag_text
 
 _SHORT_HEADER, _LONG_HEADER = 8, 12
-_SIGNATURES, _PADDING, _FORBIDDEN = 0xFFFA, 0xFFFC, 0xFFFF  # PS3.6 6, PS3.5 7.8.1
+_PADDING, _FORBIDDEN = 0xFFFC, 0xFFFF  # PS3.5 7.8.1
+_TRAILING = (0xFFFAFFFA, 0xFFFCFFFC)  # signatures, padding (PS3.6 6)
+_BEGIN_PRIVATE = (0x0000, *range(0x0010, 0x0100))  # a group's length, its creators
 
 
 @dataclass(slots=True)
@@ -142,7 +144,7 @@ class Ending:
 
     def _element(self, head: bytes, tag: int, written: Dialect) -> int | None:
         on_top = len(self._open) == 1
-        if on_top and (tag <= self._last or not _may_be(tag)):  # no element of a data set: they rise
+        if on_top and (tag <= self._last or not self._may_be(tag, written)):  # no element of a data set: they rise
             return self._give_up()
         vr = head[4:6] if written.explicit else b""
         if written.explicit and vr not in KNOWN_VRS:
@@ -160,6 +162,18 @@ class Ending:
         within = dialect(explicit=False, little=True) if vr == b"UN" else written  # PS3.5 6.2.2
         return self._enter(_Level("items", within, tag, self._at), size)
 
+    def _may_be(self, tag: int, written: Dialect) -> bool:
+        """Say whether a tag may stand in the data set: behind the pixel data only a few do, and vendors' own.
+
+        Where no VR is written any bytes are an element: a vendor's group then has to begin as one does (PS3.5 7.8.1).
+        """
+        group, element = tag >> 16, tag & 0xFFFF
+        if group <= BULK_GROUP or tag in _TRAILING:
+            return True
+        if group % 2 == 0 or group == _FORBIDDEN:
+            return False
+        return written.explicit or group == self._last >> 16 or element in _BEGIN_PRIVATE
+
     def _enter(self, level: _Level, size: int) -> int:
         if len(self._open) > DEPTH_LIMIT:
             return self._give_up()
@@ -169,9 +183,3 @@ class Ending:
     def _give_up(self) -> int:
         self._lost = True
         return 0
-
-
-def _may_be(tag: int) -> bool:
-    """Say whether a tag may stand in a data set: behind the pixel data only a few groups do, and vendors' own."""
-    group = tag >> 16
-    return group <= BULK_GROUP or group in (_SIGNATURES, _PADDING) or (group % 2 == 1 and group != _FORBIDDEN)

@@ -271,6 +271,6 @@ def _passing(
         ending.feed(chunk)
         read += len(chunk)
     declared = 0 if length == _UNDEFINED else at + 8 + length
-    if read < total or declared > read or not ending.is_whole:
+    if read < total or declared > read or ending.lacks:
         raise Malformed("The object is cut off within its pixel data, or behind them.")
     return ArrivedObject.of(header, file=path, digest=whole.hexdigest(), pixels=pixels.hexdigest())

@@ -24,6 +24,7 @@ from radrelay.importer import cases, counted_on, put_aside
 from radrelay.importer.cases import FILED, OPEN
 from radrelay.importer.import_errors import ImportElsewhere, ImportUnknown, TakeBackHeld
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.papers import LEFT_OUT
 from radrelay.intake.raw_files import RawFileGone, located
 
 CHUNK = 500
@@ -90,7 +91,8 @@ def delete_filed(session: Session, case: ImportCase, number: int, now: datetime,
     for row in rows:
         row.action, row.why, row.written = "", "", ""
     again = sa.update(ImportPaper).where(*papers, ImportPaper.study_uid != "")
-    session.execute(again.values(filed=False, written="", why=""))
+    why = sa.case((ImportPaper.why == LEFT_OUT, LEFT_OUT), else_="")  # what a person left out stays so
+    session.execute(again.values(filed=False, written="", why=why))
     return Gone(len(going), len(found) - len(going))
 
 

@@ -40,15 +40,18 @@ class Sight:
 
     @classmethod
     def of(cls, services: WebServices, session: Session, principal: Principal, asked: Iterable[LocalKey]) -> Sight:
-        """Return what a principal may be told of some patients: by restrictions of the ID, and by studies here."""
-        keys = {one for one in asked if one[1]}
+        """Return what a principal may be told of some patients: by restrictions of the ID, and by studies here.
+
+        Who has no ID is told apart from nobody else without one: they are hidden where one study of those is.
+        """
+        keys = set(asked)
         if not keys:
             return cls()
         named = access.kept_from(session, principal, now=services.clock.now())
         by_studies = _known_by_restricted(session, principal.organisation_id, {one[1] for one in keys})
         if by_studies:
             reach = Reach.of(services, session, principal, Right.SEE)
-            by_studies = {key for key in by_studies if not _sees_any(reach, key)}
+            by_studies = {key for key in by_studies if not (_sees_any(reach, key) if key[1] else _sees_all(reach, key))}
         hidden = {one for one in keys if named("", one[1]) or not by_studies.isdisjoint((one, ("", one[1])))}
         return cls(frozenset(hidden))
 
@@ -113,8 +116,8 @@ def seen_by(sight: Sight, person: ImportPerson, standing: Standing) -> Standing:
 
 
 def _known_by_restricted(session: Session, organisation_id: uuid.UUID, ids: Collection[str]) -> set[LocalKey]:
-    """Return the patients with some IDs who have studies here, all of them restricted."""
-    restricted = sa.exists().where(Restricted.study_id == Study.id, Restricted.organisation_id == organisation_id)
+    """Return the patients with some IDs who have studies here, all of them restricted; without an ID: some of them."""
+    restricted = _restricted(organisation_id)
     whose = (Study.patient_issuer, Study.patient_id_value)
     asked = sa.select(*whose, restricted).where(Study.organisation_id == organisation_id).distinct()
     told: dict[LocalKey, set[bool]] = {}
@@ -123,9 +126,27 @@ def _known_by_restricted(session: Session, organisation_id: uuid.UUID, ids: Coll
         chunk = Study.patient_id_value.in_(ordered[start : start + CHUNK])
         for issuer, patient_id, is_restricted in session.execute(asked.where(chunk)):
             told.setdefault((issuer, patient_id), set()).add(bool(is_restricted))
-    return {key for key, found in told.items() if found == {True}}
+    return {key for key, found in told.items() if found == {True} or (not key[1] and True in found)}
 
 
 def _sees_any(reach: Reach, key: LocalKey) -> bool:
+    return bool(reach.newest_studies(_of(key), 1))
+
+
+def _sees_all(reach: Reach, key: LocalKey) -> bool:
+    """Say whether no restricted study of theirs that is still here is out of reach."""
+    organisation_id = reach.scope.organisation_id
+    lives = sa.or_(Study.expires_at.is_(None), Study.expires_at > reach.now)
+    kept = sa.select(Study.id).where(
+        Study.organisation_id == organisation_id, lives, *_of(key), _restricted(organisation_id), ~reach.holds(Study.id)
+    )
+    return reach.session.scalar(kept.limit(1)) is None
+
+
+def _restricted(organisation_id: uuid.UUID) -> sa.Exists:
+    return sa.exists().where(Restricted.study_id == Study.id, Restricted.organisation_id == organisation_id)
+
+
+def _of(key: LocalKey) -> tuple[sa.ColumnElement[bool], ...]:
     issuer, patient_id = key
-    return bool(reach.newest_studies([Study.patient_issuer == issuer, Study.patient_id_value == patient_id], 1))
+    return Study.patient_issuer == issuer, Study.patient_id_value == patient_id

@@ -39,9 +39,13 @@ def detail_told(
 ) -> ImportDetail:  # fmt: skip
     """Return an import with how it stands; that somebody was told of patients here is on record with each of them."""
     found = importing.detail_of(services, principal, case_id)
-    for patient in dict.fromkeys(one for person in found.persons for one in _named(person)):
-        record = trail.event(request, principal, "import.view", ("import", case_id), patient=patient)
-        trail.seen(services.database, principal, record, f"named {patient}")
+    named = dict.fromkeys(one for person in found.persons for one in _named(person))
+    subject = "import", case_id
+    trail.all_seen(
+        services.database,
+        principal,
+        ((trail.event(request, principal, "import.view", subject, patient=one), f"named {one}") for one in named),
+    )
     return found
 
 

@@ -77,7 +77,7 @@ def show_today(request: Request, services: Services, principal: Authenticated) -
             else ()
         )
         waiting = waiting_for(session, principal.organisation_id, ids, scheduled)
-        sight = Sight.of(services, session, principal, [one.key for one in scheduled])
+        sight = Sight.of(services, session, principal, [one.key for one in scheduled if one.person.patient_id])
         kept = access.kept_from(session, principal, now=services.clock.now())
     patients = [
         _shown(one, waits)

@@ -239,6 +239,8 @@ def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage
     choose.set_input_files(photo)
     expect(page.locator("textarea[name=link]")).to_have_value(link)
     expect(page.locator("[data-read-from]")).to_contain_text("aus dem Foto „IMG_2231.png“ gelesen")
+    settled(page, site)
+    assert violations(page) == []
     page.get_by_role("button", name="Das Foto doch als Datei bringen").click()
     expect(page.locator("[data-picked]")).to_contain_text("IMG_2231.png")
     page.get_by_role("button", name="Etwas anderes").click()

@@ -82,7 +82,8 @@ def case(number: int, state: str, persons: list[Row] | None = None, **more: Any)
         "basis": "treatment", "created_at": ago(minutes=7 * number), "changed_at": ago(minutes=number),
         "checked_at": None, "finished_at": None, "link_ends_at": None, "ends_at": ago(days=-7),
         "ending": {"at": ago(days=-7), "what": "import"} if state in ("fetching", "asking", "open", "failed") else None,
-        "files_here": True, "files_until": ago(days=-3), "last_came_at": None, "announced": None, "people": [one["person"] for one in persons], "filed_under": [],
+        "files_here": True, "files_until": ago(days=-3), "last_came_at": None, "announced": None,
+        "people": [one["person"] for one in persons], "filed_under": [],
         "findings": [], "persons": persons, "papers": [], "consent": None, "acts": [], **more,
     }  # fmt: skip
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from pathlib import Path
 
-import imagecodecs
-import numpy as np
 import pytest
-import segno
 from playwright.sync_api import Dialog, FilePayload, Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until, where
@@ -235,25 +231,6 @@ def test_files_that_are_dropped_become_an_import_once_the_basis_is_confirmed(ope
     until(lambda: [name for name, _ in world.calls] == ["begin", "announce", "files", "done"], "it was brought")
     assert world.calls[1:3] == [("announce", {"files": 1, "bytes": 5000}), ("files", "CD.zip")]
     assert world.calls[3][1]["lacking"] == []
-
-
-def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage, site: Site, tmp_path: Path) -> None:
-    link, photo, scan = "https://portal.klinik-nord.example/?token=ABC", tmp_path / "IMG_2231.png", tmp_path / "CT.png"
-    segno.make(link, error="m").save(str(photo), scale=6, border=4)
-    scan.write_bytes(bytes(imagecodecs.png_encode(np.full((300, 200), 128, np.uint8))))
-    page = open_page("/imports", language="de")
-    choose = page.locator("form.card input[type=file]").first
-    choose.set_input_files(photo)
-    expect(page.locator("textarea[name=link]")).to_have_value(link)
-    expect(page.locator("[data-read-from]")).to_contain_text("aus dem Foto „IMG_2231.png“ gelesen")
-    page.get_by_role("button", name="Das Foto doch als Datei bringen").click()
-    expect(page.locator("[data-picked]")).to_contain_text("IMG_2231.png")
-    page.get_by_role("button", name="Etwas anderes").click()
-    expect(page.locator("textarea[name=link]")).to_have_value("")
-    choose.set_input_files(scan)
-    expect(page.locator("[data-picked]")).to_contain_text("CT.png")
-    choose.set_input_files(photo)
-    expect(page.locator("textarea[name=link]")).to_have_value(link)
 
 
 @pytest.mark.parametrize(("width", "language"), [(360, "de"), (1440, "en")])

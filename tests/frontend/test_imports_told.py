@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagecodecs
+import numpy as np
+import segno
 from playwright.sync_api import expect
 
 from tests.frontend.conftest import OpenPage, Site, settled
 from tests.frontend.fake_imports import Row, finding, fitting, stopped
-from tests.frontend.test_imports_page import FITS, STOPPED
+from tests.frontend.test_imports_page import FAILED, FITS, STOPPED
 from tests.pages import violations
 
 
@@ -98,3 +101,43 @@ def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
     choose.set_input_files(disc)
     expect(page.locator("[data-picked]")).to_contain_text("CD.zip")
     expect(page.locator("[data-walk]")).to_have_count(0)
+
+
+def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage, site: Site, tmp_path: Path) -> None:
+    link, photo, scan = "https://portal.klinik-nord.example/?token=ABC", tmp_path / "IMG_2231.png", tmp_path / "CT.png"
+    segno.make(link, error="m").save(str(photo), scale=6, border=4)
+    scan.write_bytes(bytes(imagecodecs.png_encode(np.full((300, 200), 128, np.uint8))))
+    page = open_page("/imports", language="de")
+    choose = page.locator("form.card input[type=file]").first
+    choose.set_input_files(photo)
+    expect(page.locator("textarea[name=link]")).to_have_value(link)
+    expect(page.locator("[data-read-from]")).to_contain_text("aus dem Foto „IMG_2231.png“ gelesen")
+    settled(page, site)
+    assert violations(page) == []
+    page.get_by_role("button", name="Das Foto doch als Datei bringen").click()
+    expect(page.locator("[data-picked]")).to_contain_text("IMG_2231.png")
+    page.get_by_role("button", name="Etwas anderes").click()
+    expect(page.locator("textarea[name=link]")).to_have_value("")
+    choose.set_input_files(scan)
+    expect(page.locator("[data-picked]")).to_contain_text("CT.png")
+    choose.set_input_files(photo)
+    expect(page.locator("textarea[name=link]")).to_have_value(link)
+
+
+def test_what_cannot_succeed_is_not_offered_and_what_can_leads(open_page: OpenPage, site: Site) -> None:
+    row = site.world.imports.cases[3]
+    row["questions"] = site.world.imports.cases[4]["questions"]
+    row["error"] = {"code": "portal-answer-wrong", "detail": "", "facts": {"left": 0}}
+    page = open_page(FAILED, width=360, height=740, language="de", touch=True)
+    expect(page.locator("[data-way=spent]")).to_contain_text("um einen neuen Link")
+    expect(page.locator("form")).to_have_count(0)
+    expect(page.get_by_role("button", name="Erneut versuchen")).to_have_count(0)
+    row["error"] = {"code": "portal-unclear", "detail": "", "facts": {}}
+    page.reload()
+    expect(page.locator("[data-way=by-hand]")).to_be_visible()
+    expect(page.locator("button.primary")).to_have_text("Von Hand holen")
+    settled(page, site)
+    assert violations(page) == []
+    row |= {"state": "receiving", "connector": "guided", "error": None}
+    page.reload()
+    expect(page.locator("[data-state=receiving]")).to_have_text("Wartet auf Dateien")

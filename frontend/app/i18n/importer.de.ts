@@ -27,6 +27,7 @@ export default {
   'problem.portal-too-large': 'Was das Portal schickt, ist größer als erlaubt.',
   'problem.portal-answer-wrong':
     'Das Portal kennt diesen Link nicht, oder die Antworten sind falsch. Verbleibende Versuche: {left}.',
+  'problem.portal-answer-wrong-uncounted': 'Das Portal kennt diesen Link nicht, oder die Antworten sind falsch.',
   'problem.portal-answer-unusable':
     'Eine Antwort fehlt oder hat nicht die Form, die das Portal verlangt; es wurde nichts gesendet.',
   'problem.portal-attempts-spent': 'Zu viele falsche Antworten für diesen Link; es werden keine weiteren gesendet.',

@@ -21,6 +21,7 @@ export default {
   'problem.portal-wrong-content': 'What the portal sent is of no kind that is taken in.',
   'problem.portal-too-large': 'What the portal sends is larger than the limit.',
   'problem.portal-answer-wrong': 'The portal does not know this link, or the answers are wrong. Attempts left: {left}.',
+  'problem.portal-answer-wrong-uncounted': 'The portal does not know this link, or the answers are wrong.',
   'problem.portal-answer-unusable':
     'An answer is missing or is not of the form that the portal asks for; nothing was sent.',
   'problem.portal-attempts-spent': 'Too many wrong answers for this link; no further ones are sent.',

@@ -134,7 +134,7 @@ export default {
   'imports.passcodeHint': 'Der Passcode kann das Geburtsdatum sein. Von selbst wird es nicht probiert, denn falsche werden gezählt: Tippen Sie es so, wie der Zettel es verlangt.',
   'imports.question.custom': 'Antwort',
   'imports.way.answers': 'Hier berichtigen; es wird dem Portal einmal gesendet und zählt als ein Versuch.',
-  'imports.way.spent': 'Bitten Sie das Haus, das den Zettel ausgab, um einen neuen Link, und beginnen Sie damit einen neuen Import. Mit demselben Link beginnt keiner mehr: Dafür wird keine Antwort mehr gesendet.',
+  'imports.way.spent': 'Bitten Sie das Haus, das den Zettel ausgab, um einen neuen Link, und beginnen Sie damit einen neuen Import. Einer mit demselben Link hilft nicht: Für ihn wird keine Antwort mehr gesendet.',
   'imports.way.host': 'Bitten Sie die Administration, dieses Portal zu bestätigen; dann geht es von selbst weiter.',
   'imports.way.hostAdmin': 'Bestätigen Sie dieses Portal auf der Seite der Importe, wenn Sie ihm vertrauen; dann geht es von selbst weiter.',
   'imports.way.reactivation': 'Bitten Sie das Haus, das den Zettel ausgab, den Link wieder freizuschalten. Dann hier erneut versuchen.',

@@ -132,7 +132,7 @@ export default {
   'imports.passcodeHint': 'The passcode may be the birth date. It is not tried by itself, for wrong ones are counted: type it as the paper asks for it.',
   'imports.question.custom': 'Answer',
   'imports.way.answers': 'Correct it here; it is sent to the portal once, and counts as one try.',
-  'imports.way.spent': 'Ask the institution that gave out the paper for a new link, and begin a new import with that. The same link begins none any more: no answer is sent for it.',
+  'imports.way.spent': 'Ask the institution that gave out the paper for a new link, and begin a new import with that. One with the same link does not help: no answer is sent for it any more.',
   'imports.way.host': 'Ask an administrator to confirm this portal; then it goes on by itself.',
   'imports.way.hostAdmin': 'Confirm this portal on the page of imports if you trust it; then it goes on by itself.',
   'imports.way.reactivation': 'Ask the institution that gave out the paper to reactivate the link. Then try again here.',

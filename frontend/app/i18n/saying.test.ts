@@ -27,3 +27,9 @@ test('a field of a node that cannot be right is told of with what it has to be',
   expect(told('pacs-invalid')).toContain('AE title (1 to 16 characters: letters without accents');
   expect(told('schedule-invalid')).not.toContain('1 to 16');
 });
+
+test('attempts that are left are told where they are counted', () => {
+  const told = (facts: Record<string, number>): string => troubleText({ code: 'portal-answer-wrong', detail: '', facts });
+  expect(told({ left: 3 })).toContain('left: 3');
+  expect(told({})).toMatch(/wrong\.$/);
+});

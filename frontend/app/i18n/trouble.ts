@@ -85,5 +85,6 @@ export function troubleText({ code, detail, facts }: Trouble): string {
   else if (code === 'invalid') return language() === 'en' && detail ? detail : t('problem.invalidSomewhere');
   const wait = values['retry_after_s'];
   if (code === 'too-many-attempts' && typeof wait === 'number') return t('login.tooMany', { wait: waitText(wait) });
+  if (code === 'portal-answer-wrong' && values['left'] === undefined) return t('problem.portal-answer-wrong-uncounted');
   return tCode('problem', code, detail, values);
 }

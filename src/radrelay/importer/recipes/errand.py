@@ -182,10 +182,10 @@ class RecipeErrand:
         def sent() -> int:
             return 0 if came else self._session.spoken - before
 
-        with counting(self._attempts, self._counted(), sent, UNCOUNTED):
-            return self._brought(step, sink, noted)  # the answers go with it; once something comes they were right
+        with counting(self._attempts, self._counted(), sent, UNCOUNTED) as left:
+            return self._brought(step, sink, noted, left)  # answers go with it; they were right once something comes
 
-    def _brought(self, step: Step, sink: Sink, tell: Tell) -> Downloaded:
+    def _brought(self, step: Step, sink: Sink, tell: Tell, left: int | None = None) -> Downloaded:
         url = self._address(step)
         carried = Download(self._session, url, sink, accept=PARCELS - {"text", "xml"}, tell=tell, pause=self._pause)
         headers, patience = self._headers(step), Patience(self._pause)
@@ -200,7 +200,7 @@ class RecipeErrand:
                 kind = told_by_status((*step.fails, *self._recipe.told.fails), refused.facts.get("status"))
                 if kind is None:
                     raise
-                raise failure_of(kind, self._lead.host, None) from refused
+                raise failure_of(kind, self._lead.host, left) from refused
 
     def _answered_by(self) -> int:
         """Return after which step the answers are in: before anything waits, and not before the last use of one."""

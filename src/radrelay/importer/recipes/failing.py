@@ -34,7 +34,7 @@ def failure_of(kind: FailKind, host: str, left: int | None, *, guessed: bool = F
     if kind in ("captcha", "sms"):
         return PersonNeeded(host=host, kind=kind, **facts)
     if kind == "wrong":
-        return AnswerWrong(host=host, left=0 if left is None else left, **facts)
+        return AnswerWrong(host=host, **facts) if left is None else AnswerWrong(host=host, left=left, **facts)
     return _FAILURES[kind](host=host, **facts)
 
 

@@ -96,6 +96,24 @@ def test_where_the_bound_was_raised_all_of_it_comes_once(tmp_path: Path, library
         assert "files-missing" not in found_codes(checked)
 
 
+def test_what_came_whole_can_be_checked_though_another_try_brings_nothing(
+    tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sizes(library)
+    with bounded(tmp_path, library, import_bytes=first + second - 10) as house:
+        case_id = house.begin(BORN)
+        assert house.turn(case_id)["error"]["code"] == "import-too-large"
+        monkeypatch.setattr(Bounds, "of", lambda *_: Bounds(1, 1000.0))
+        house.post(f"/{case_id}/retry", expect=202)
+        assert house.turn(case_id)["error"]["code"] == "import-too-large"
+        assert kept(house) == 1
+        house.post(f"/{case_id}/check", expect=202)
+        checked = house.turn(case_id)
+        assert checked["state"] == "open", checked["error"]
+        assert "files-missing" in found_codes(checked)
+        house.delete(case_id)
+
+
 def test_longer_than_an_import_may_take_ends_it(tmp_path: Path, library: Path) -> None:
     with bounded(tmp_path, library, import_timeout_s=1e-6) as house:
         case_id = house.begin(BORN)

@@ -16,7 +16,7 @@ from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.access.restrictions import Wanted, restrict
 from radrelay.archive.locking import lock_archive
-from radrelay.archive.models import Study
+from radrelay.archive.models import Source, Study
 from radrelay.audit.models import AuditEvent
 from radrelay.importer.models import ImportCase, ImportConsent
 from radrelay.importer.waiting import today_at
@@ -201,6 +201,27 @@ def test_somebody_known_by_restricted_studies_alone_is_kept_back_and_an_id_of_th
     assert [one["person"]["patient_id"] for one in person(chief.get(f"/{second}"))["candidates"]] == ["4711"]
     stopped = chief.choose(second, OLGA)
     assert codes(stopped).get("chosen-contradicts") == "stop"
+
+
+def test_an_id_of_which_nobody_says_who_issued_it_is_kept_back_with_the_restricted_studies_of_any_issuer(
+    house: ImportHouse, chief: ImportHouse
+) -> None:
+    first = house.bring(FILES, BORN_CT)
+    house.turn(first)
+    house.choose(first, JOERG)
+    house.confirm_all(first)
+    assert house.file(first)["state"] == "filed"
+    (study,) = house.studies()
+    assert study.patient_issuer == "KH"
+    restricted(house, "study", study.study_uid)
+    with house.site.database.write() as session:  # nobody says any more whose own IDs are
+        session.execute(sa.update(Source).values(issuer_of_patient_id=""))
+    ordered(house, date(2020, 1, 1), "4711", "Müller^Jörg^Geheim", BORN, patient_issuer="", patient_sex="")
+    second = house.bring({"a": IMAGES[0]}, BORN_CT)
+    told = house.turn(second)
+    assert "Geheim" not in json.dumps(told)
+    assert "4711" not in json.dumps(told)
+    assert "Geheim" in json.dumps(chief.get(f"/{second}"))
 
 
 def test_who_has_no_id_is_kept_back_with_the_restricted_study_of_somebody_without_one(

@@ -83,14 +83,21 @@ def note_objects(rows: Sequence[ImportObject], outcomes: Outcomes, aside: Mappin
 
 def note_papers(session: Session, papers: Mapping[uuid.UUID, PaperOutcome], aside: Mapping[str, str]) -> None:
     """Note what became of each paper. What another import handed over meanwhile is this one's (`counted_on`)."""
+    before: dict[uuid.UUID, str] = {}
+    for chunk in _chunks(sorted(papers)):
+        asked = sa.select(ImportPaper.id, ImportPaper.written).where(ImportPaper.id.in_(chunk))
+        before |= {row.id: row.written for row in session.execute(asked)}
+    rows = []
     for paper_id, one in papers.items():
         why = one.why or (PUT_ASIDE if one.written.keys() & aside.keys() else "")
-        before = session.scalar(sa.select(ImportPaper.written).where(ImportPaper.id == paper_id))
-        handed: dict[str, str] = json.loads(before) if before else {}
+        handed: dict[str, str] = json.loads(before.get(paper_id) or "{}")
         written = {uid: sha256 or handed.get(uid, "") for uid, sha256 in one.written.items() if uid not in aside}
         written = handed | written
-        told = sa.update(ImportPaper).where(ImportPaper.id == paper_id)
-        session.execute(told.values(filed=not why, why=why, written=json.dumps(written) if written else ""))
+        rows.append({
+            "id": paper_id, "filed": not why, "why": why, "written": json.dumps(written) if written else "",
+        })  # fmt: skip
+    if rows:  # there may be thousands, and nobody else writes meanwhile
+        session.execute(sa.update(ImportPaper), rows)
 
 
 def studies_of(session: Session, rows: Sequence[ImportObject], patient: LocalPatient | None) -> set[str]:

@@ -263,7 +263,8 @@ class ImportWork:
             raise
         except ImportOutOfBounds as error:
             with parts.database.write() as session:
-                turn.mine(session).listed = error.listed
+                row = turn.mine(session)
+                row.listed = error.listed or row.listed  # of what an earlier turn brought
             raise
         except TurnOver:
             self._note_given_up(turn, walk)

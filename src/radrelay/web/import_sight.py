@@ -42,7 +42,8 @@ class Sight:
     def of(cls, services: WebServices, session: Session, principal: Principal, asked: Iterable[LocalKey]) -> Sight:
         """Return what a principal may be told of some patients: by restrictions of the ID, and by studies here.
 
-        Who has no ID is told apart from nobody else without one: they are hidden where one study of those is.
+        Who has no ID is told apart from nobody else without one: they are hidden where one study of those is. An ID of
+        which nobody says who issued it may be of any issuer.
         """
         keys = set(asked)
         if not keys:
@@ -52,7 +53,14 @@ class Sight:
         if by_studies:
             reach = Reach.of(services, session, principal, Right.SEE)
             by_studies = {key for key in by_studies if not (_sees_any(reach, key) if key[1] else _sees_all(reach, key))}
-        hidden = {one for one in keys if named("", one[1]) or not by_studies.isdisjoint((one, ("", one[1])))}
+        ids = {patient_id for _, patient_id in by_studies}
+        hidden = {
+            (issuer, patient_id)
+            for issuer, patient_id in keys
+            if named("", patient_id)
+            or not by_studies.isdisjoint(((issuer, patient_id), ("", patient_id)))
+            or (not issuer and patient_id in ids)
+        }
         return cls(frozenset(hidden))
 
     def hides(self, one: LocalKey) -> bool:

@@ -70,7 +70,7 @@ export default {
   'problem.import-nothing-to-send-on': 'Von dem, was abgelegt war, ist nichts mehr hier.',
   'problem.import-file-late': 'Diese Datei kam, nachdem gesagt war, dass keine mehr folgen. Sie gehört nicht zum Import und wird gelöscht; die Prüfseite nennt sie.',
   'problem.import-files-changed': 'Während die Dateien geprüft wurden, kam oder ging eine; sie werden noch einmal geprüft.',
-  'problem.import-file-changed': 'Die Datei {file} ist nicht die, die geprüft wurde. Von ihr wurde nichts abgelegt, und nichts ging verloren: Versuchen Sie es erneut, dann werden alle Dateien noch einmal geprüft.',
+  'problem.import-file-changed': 'Die Datei {file} ist nicht die, die geprüft wurde. Von ihr wurde nichts abgelegt, und nichts ging verloren: Versuchen Sie es erneut, dann werden alle Dateien noch einmal geprüft. Ist von diesem Import schon jemand abgelegt, geben Sie ihn auf (Abgelegtes bleibt) und beginnen Sie einen neuen.',
   'problem.raw-file-gone': 'Was kam, ist nicht mehr hier: Seine Zeit ist um, oder es wurde gelöscht.',
   'problem.portal-unknown': 'Ein Portal dieses Namens ist nicht bekannt.',
   'problem.import-forward-elsewhere':

@@ -61,7 +61,7 @@ export default {
   'problem.import-nothing-to-send-on': 'Nothing of what was filed is here any more.',
   'problem.import-file-late': 'This file came after it had been said that no more follow. It is not part of the import, and is erased; the checking page names it.',
   'problem.import-files-changed': 'A file came or went while all of them were looked at; they are looked at once more.',
-  'problem.import-file-changed': 'The file {file} is not the one that was checked. Nothing of it is filed, and nothing is lost: try again, then all files are checked anew.',
+  'problem.import-file-changed': 'The file {file} is not the one that was checked. Nothing of it is filed, and nothing is lost: try again, then all files are checked anew. If somebody of this import is filed already, give it up (what was filed stays) and begin a new one.',
   'problem.raw-file-gone': 'What came is no more here: its time is over, or it was deleted.',
   'problem.portal-unknown': 'No portal by this name has been met.',
   'problem.import-forward-elsewhere': 'Of these studies more is here than portals brought, and you may not send that on. File without a destination, or have it filed by somebody who may.',

@@ -98,7 +98,7 @@ class FetchStorage:
             called_ae=peer.called_ae,
             correlation_id=self.correlation_id or peer.association_id,
         )
-        return FetchWriter(self.landing.open_object(origin, cut_offs="refuse"))
+        return FetchWriter(self.landing.open_object(origin))  # as it lies there: nobody sends it another way
 
 
 class FetchWriter:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.importer.cases import FILED, FILING, OVER, PAGE
 from radrelay.importer.models import ImportCase
-from radrelay.intake.models import RawFile
+from radrelay.intake.models import Parcel, RawFile
 from radrelay.storage.columns import Instant
 
 What = Literal["link", "files", "import"]
@@ -79,11 +79,11 @@ def as_it_came_until(row: ImportCase, files_end: datetime | None, keep_filed: ti
 
 
 def files_ends(session: Session, parcel_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, datetime]:
-    """Return when the first file of each parcel is erased."""
-    asked = sa.select(RawFile.parcel_id, sa.func.min(RawFile.ends_at, type_=Instant)).where(
-        RawFile.parcel_id.in_(parcel_ids)
-    )
-    return {row[0]: row[1] for row in session.execute(asked.group_by(RawFile.parcel_id))}
+    """Return when the first file of each parcel is erased; looked up, however many files there are."""
+    first = sa.select(sa.func.min(RawFile.ends_at, type_=Instant)).where(RawFile.parcel_id == Parcel.id)
+    end = first.scalar_subquery()
+    asked = sa.select(Parcel.id, end).where(Parcel.id.in_(parcel_ids), end.is_not(None))
+    return {row[0]: row[1] for row in session.execute(asked)}
 
 
 def list_ending(

@@ -90,7 +90,7 @@ class RawFile(Owned, Base):
     """
 
     __tablename__ = "raw_file"
-    __table_args__ = (Index("ix_raw_file_parcel", "parcel_id"), Index("ix_raw_file_ends", "ends_at"))
+    __table_args__ = (Index("ix_raw_file_parcel", "parcel_id", "ends_at"), Index("ix_raw_file_ends", "ends_at"))
 
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
     parcel_id: Mapped[uuid.UUID] = mapped_column(Id)

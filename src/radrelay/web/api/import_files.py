@@ -53,19 +53,8 @@ async def put_import_file(
     pieces = BodyPieces(request, limit)
     file = await services.upload_threads.run(partial(_land, services, principal, case_id, name, pieces))
     services.measurements.uploaded_bytes.inc(pieces.taken)
-    place = Place(upload, number)
-    with services.database.write() as session:
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if row.state == cases.RECEIVING:
-            cases.add_bytes(session, row, pieces.taken, services.clock.now())
-            announced.note_came(session, row, place, pieces.taken)
-            return importing.listed(services, session, principal, [row])[0]
-    with services.database.write() as session:
-        lock_archive(session)
-        row = reached_case(services, session, principal, case_id, lock=True)
-        if file.landed is not None:
-            late_files.refuse(session, row, file.landed.location.record_id, file.name, services.clock.now(), place)
-    raise FileLate
+    came = partial(_note_came, services, principal, case_id, file, Place(upload, number), pieces.taken)
+    return await services.upload_threads.run(came)
 
 
 @router.put("/{case_id}/uploads/{key}")
@@ -105,6 +94,35 @@ def close_import(
         record = trail.event(request, principal, "import.brought", ("import", row.id), detail=detail)
         trail.write(session, record)
         return importing.listed(services, session, principal, [row])[0]
+
+
+def _note_came(
+    services: WebServices, principal: Principal, case_id: uuid.UUID, file: LandedFile, place: Place, size: int
+) -> Import:  # fmt: skip
+    """Count a file that has landed; raises `FileLate` where no more were to follow."""
+    with services.database.write() as session:
+        row = reached_case(services, session, principal, case_id, lock=True)
+        in_time = row.state == cases.RECEIVING
+        if in_time:
+            cases.add_bytes(session, row, size, services.clock.now())
+            announced.note_came(session, row, place, size)
+    if not in_time:
+        _refuse(services, principal, case_id, file, place)
+        raise FileLate
+    with services.database.read() as session:
+        row = reached_case(services, session, principal, case_id)
+        return importing.listed(services, session, principal, [row])[0]
+
+
+def _refuse(
+    services: WebServices, principal: Principal, case_id: uuid.UUID, file: LandedFile, place: Place
+) -> None:  # fmt: skip
+    """Have a file go that came too late, and be told by name."""
+    with services.database.write() as session:
+        lock_archive(session)
+        row = reached_case(services, session, principal, case_id, lock=True)
+        if file.landed is not None:
+            late_files.refuse(session, row, file.landed.location.record_id, file.name, services.clock.now(), place)
 
 
 def _origin(services: WebServices, principal: Principal, case_id: uuid.UUID) -> Origin:

@@ -1085,7 +1085,7 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_raw_file")),
     )
     op.create_index("ix_raw_file_ends", "raw_file", ["ends_at"], unique=False)
-    op.create_index("ix_raw_file_parcel", "raw_file", ["parcel_id"], unique=False)
+    op.create_index("ix_raw_file_parcel", "raw_file", ["parcel_id", "ends_at"], unique=False)
     op.create_table(
         "landing_cursor",
         sa.Column("owner", sa.String(length=64), nullable=False),

@@ -80,7 +80,7 @@ def test_each_file_is_told_by_its_bytes() -> None:
     }  # fmt: skip
     found = gathered(**files)
     assert [one.file for one in found.objects] == ["A/1.pdf", "A/2"]
-    assert (found.papers, found.others) == (["report.dcm", "scan"], ["notes.txt"])
+    assert (found.papers, found.others, found.texts) == (["report.dcm", "scan", "notes.txt"], [], {"notes.txt"})
     broken = ["empty", "cut", "early", "broken.dcm", "x.zip", "CD/IHE_XDM/S2/METADATA.XML"]
     assert [path for path, _ in found.unreadable] == broken
     assert [(folder, one.path) for folder, one in found.documents] == [("CD/IHE_XDM/S1", "DOC.PDF")]
@@ -157,9 +157,12 @@ def test_no_file_of_a_parcel_is_left_without_a_word() -> None:
     files |= {"cd.zip/VIEWER/CDA.xml": CDA, "cd.zip/DICOM/Brief.odt": b"PK\3\4" + b"\0" * 22 + b"\x08\0\0\0mimetype"}
     found = gather(File(path, content) for path, content in files.items())
     parcel = found.parcel()
-    assert found.papers == [f"cd.zip/{path}" for path in late]
+    texts = [path for path in REPORTS if path.endswith(".txt")]
+    assert found.papers == [f"cd.zip/{path}" for path in (*late, *texts)]
     assert found.unreadable == []
-    assert {*parcel.left} == {f"cd.zip/{path}" for path in (*REPORTS, "VIEWER/CDA.xml", "DICOM/Brief.odt")}
+    assert {*parcel.left} == {
+        f"cd.zip/{path}" for path in (*REPORTS, "VIEWER/CDA.xml", "DICOM/Brief.odt") if path not in texts
+    }
     assert {*parcel.viewers} == {f"cd.zip/{path}" for path in VIEWER}
     told = {one.code: one for one in of_parcel(parcel)}
     assert (told["not-taken-over"].level, told["viewer-files"].level) == ("look", "passed")

@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
+import pydicom
 import pytest
 import sqlalchemy as sa
 
@@ -22,6 +23,7 @@ from radrelay.archive.reader import InstanceReader
 from radrelay.dicom import phantoms
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.phantom_patients import PATIENTS
+from radrelay.dicom.text_report import BASIC_TEXT_SR
 from radrelay.hl7.models import WorklistItem
 from radrelay.hl7.worklist.ordering import BLANK
 from radrelay.importer import hosts
@@ -389,6 +391,32 @@ def test_todays_patients_are_told_for_whom_images_are_waiting_and_never_by_a_nam
 )  # fmt: skip
 def test_a_day_begins_at_midnight_of_the_site_also_where_the_clock_is_put_on_or_back(moment: str, day: int) -> None:
     assert today_at(datetime.fromisoformat(f"{moment}+00:00"), ZoneInfo("Europe/Berlin")).day == day
+
+
+def test_a_plain_text_comes_along_as_a_report_of_the_study_and_a_discs_own_ones_do_not(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        images = {f"DICOM/{number}": one for number, one in enumerate(IMAGES)}
+        texts = {
+            "Befund.txt": "Größe: 4 cm".encode("cp1252"), "README.TXT": b"Viewer",
+            "другое.txt": "Привет".encode("cp1251"),
+        }  # fmt: skip
+        case_id = house.bring(images | texts | {"view.exe": b"MZ"}, BORN_CT)
+        found = house.turn(case_id)
+        told = {one["file_name"]: (one["kind"], one["study_uid"] != "") for one in found["persons"][0]["papers"]}
+        assert told == {"Befund.txt": ("text", True)}
+        (left,) = [one["facts"]["left"] for one in found["findings"] if one["code"] == "not-taken-over"]
+        assert left == "другое.txt", "nobody says in which character set it is"
+        house.choose(case_id, {"name": "Müller^Jörg", "patient_id": "P1"})
+        house.confirm_all(case_id)
+        assert house.file(case_id)["state"] == "filed"
+        (study,) = house.studies()
+        told_all = house.root.http.get(f"/dicom-web/studies/{study.study_uid}/metadata").json()
+        contents = [pydicom.Dataset.from_json(one) for one in told_all]
+        (content,) = [one for one in contents if one.SOPClassUID == BASIC_TEXT_SR]
+        assert content.ContentSequence[0].TextValue == "Größe: 4 cm"
+        assert (str(content.PatientName), content.PatientID) == ("Müller^Jörg", "P1")
+        house.post(f"/{case_id}/people/0/take-back")
+        assert house.instances() == []
 
 
 def test_a_person_decides_whether_what_lies_in_a_viewers_folder_is_filed(house: ImportHouse) -> None:

@@ -73,6 +73,41 @@ def test_other_files_are_not_made_into_objects(content: bytes) -> None:
         paper_files("report.pdf", content, STUDY)
 
 
+WORDS = "Befund: Kein Nachweis.\r\nGröße 4,2 × 3 cm, 37 °C – „unauffällig“"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_plain_text_becomes_a_report_word_by_word(charset: str, ends: str) -> None:
+    content = (WORDS.replace("\r\n", ends) + ends).encode(charset)
+    (file,) = paper_files("CD/Befund.TXT", content, STUDY)
+    made = read(file)
+    (text,) = made.ContentSequence
+    assert (text.TextValue, made.Modality, made.SeriesNumber) == (WORDS, "SR", 9102)
+    assert (str(made.PatientName), made.StudyInstanceUID, made.SeriesDescription) == (
+        "Müller^Änne",
+        "1.2.3",
+        "Befund.TXT",
+    )
+    assert "PreliminaryFlag" not in made, "nobody says whether it is the last word"
+    assert read(paper_files("b.txt", content, STUDY)[0]).SOPInstanceUID == made.SOPInstanceUID
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Заключение: норма".encode("cp1251"),
+        "所見なし".encode("shift_jis"),
+        "Πόρισμα".encode("cp1253"),
+        b" \r\n",
+        b"a\x00b",
+    ],
+)
+def test_a_text_of_which_nobody_says_how_it_is_written_stays_as_it_is(content: bytes) -> None:
+    with pytest.raises(NotADocument):
+        paper_files("report.txt", content, STUDY)
+
+
 def came(person: Person, study: str, file: str) -> ArrivedObject:
     return ArrivedObject(file, file, "1", f"{study}.0", study, person, study_date=date(2020, 1, int(study[-1])))
 

@@ -22,11 +22,11 @@ VALUE_TYPE, CONCEPT, RELATION, CONTENT = 0x0040A040, 0x0040A043, 0x0040A010, 0x0
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """A report's text, its author as a DICOM person name, and whether it is the last word."""
+    """A report's text, its author as a DICOM person name, and whether it is the last word; none where nobody says."""
 
     text: str
     author: str = ""
-    is_final: bool = True
+    is_final: bool | None = True
 
 
 def text_report_file(report: WrittenReport, study: StudyContext, placing: Placing) -> bytes:
@@ -42,9 +42,10 @@ def text_report_file(report: WrittenReport, study: StudyContext, placing: Placin
         0x0040A372: writing.sequence(0x0040A372, []),
         0x0040A491: writing.element(0x0040A491, "CS", "COMPLETE"),
         0x0040A493: writing.element(0x0040A493, "CS", "UNVERIFIED"),
-        0x0040A496: writing.element(0x0040A496, "CS", "FINAL" if report.is_final else "PRELIMINARY"),
         CONTENT: writing.sequence(CONTENT, content),
     }
+    if report.is_final is not None:
+        elements[0x0040A496] = writing.element(0x0040A496, "CS", "FINAL" if report.is_final else "PRELIMINARY")
     return file_meta(BASIC_TEXT_SR, placing.sop_uid, EXPLICIT_LE) + writing.join(elements)
 
 

@@ -143,7 +143,7 @@ def _papers(case: ImportCase, gathered: Gathered, parcel: told.Parcel) -> Iterat
     places, doubtful = PaperPlaces(parcel.people, gathered.documents), {*gathered.doubtful}
     for path in gathered.papers:
         place = places.of(path)
-        kind = "document" if path.lower().endswith(".pdf") else "picture"
+        kind = "text" if path in gathered.texts else "document" if path.lower().endswith(".pdf") else "picture"
         why = PERHAPS_VIEWERS if path in doubtful and not place.why else place.why
         yield _paper(case, path, kind, place.person, place.study_uid, why, gathered.loose[path].hex())
     viewers = frozenset(parcel.viewers)

@@ -34,6 +34,7 @@ from radrelay.importer.named_within import another_within
 from radrelay.importer.papers import Kind as PaperKind
 from radrelay.importer.papers import kind_of
 from radrelay.importer.parting import part
+from radrelay.importer.plain_texts import LARGEST_TEXT, text_of
 from radrelay.importer.promises import Promise
 from radrelay.importer.reconciling import BIRTH_DATE
 from radrelay.importer.viewer_papers import LoosePaper, of_viewers
@@ -103,6 +104,7 @@ class Gathered:
     guessed: list[str] = field(default_factory=list)  # objects whose texts are read by guess
     enclosed: set[bytes] = field(default_factory=set)
     loose: dict[str, bytes] = field(default_factory=dict)  # digests of papers, by file
+    texts: set[str] = field(default_factory=set)  # plain texts that can be read
     endless: list[str] = field(default_factory=list)  # documents that do not end as their form does
     unread: dict[str, str] = field(default_factory=dict)  # birth dates that are none, by file
     within: dict[str, str] = field(default_factory=dict)  # who else is named in an object, by file
@@ -141,6 +143,7 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
                 _look(found, one, opened)
         except (Malformed, ArchiveRefused) as error:
             found.unreadable.append((one.path, error.code))
+    _take_texts(found)
     known = {path for path, digest in found.loose.items() if digest in found.enclosed}
     seen = [one for one in found.seen if one.path not in known]
     found.icons, found.doubtful = of_viewers(seen, found.folders(), found.documents)
@@ -148,6 +151,15 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
     found.papers = [path for path in found.papers if path not in gone]
     found.others += sorted(known)
     return found
+
+
+def _take_texts(found: Gathered) -> None:
+    """Have plain texts be papers, but for what a viewer and a disc bring of their own."""
+    own = set(apart(found.left, found.folders())[1])
+    taken = found.texts - own
+    found.papers += sorted(taken)
+    found.left = [one for one in found.left if one.path not in taken]
+    found.others = [path for path in found.others if path not in taken]
 
 
 def _enclosed(file: ParcelFile) -> bytes:
@@ -194,7 +206,9 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         _look_closely(found, file.path, header)
         if read_one.sop_class == ENCAPSULATED_PDF and not read_one.pixels and file.size <= MOST_WHOLE:
             found.enclosed.add(_enclosed(file))
-    elif (paper := kind_of(file.path, prefix)) is not None:
+    elif (paper := kind_of(file.path, prefix)) == "text":
+        _read_text(found, file, prefix + opened.read(LARGEST_TEXT + 1 - len(prefix)), kind)
+    elif paper is not None:
         _read_paper(found, file, prefix, opened, paper)
         found.papers.append(file.path)
         found.seen.append(LoosePaper.of(file.path, prefix))
@@ -204,6 +218,15 @@ def _look(found: Gathered, file: ParcelFile, opened: Readable) -> None:
         found.left.append(LeftFile.of(file.path, kind, prefix))
         if kind.kind is Kind.ATTACHMENT:
             found.others.append(file.path)
+
+
+def _read_text(found: Gathered, file: ParcelFile, content: bytes, kind: FileKind) -> None:
+    """Note a plain text, and whether it can be read; whose it is tells where it lies."""
+    found.left.append(LeftFile.of(file.path, kind, content[:PREFIX_BYTES]))
+    found.others.append(file.path)
+    if text_of(content) is not None:
+        found.texts.add(file.path)
+        found.loose[file.path] = hashlib.sha256(content).digest()
 
 
 def _unreadable(path: str, kind: FileKind) -> str:

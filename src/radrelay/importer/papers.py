@@ -1,8 +1,9 @@
 """Documents and pictures that came beside a study: whose they are, and as DICOM objects in a series of their own.
 
-In: a PDF or a picture with its path in the parcel, and the study that it joins, reconciled already. Out: Encapsulated
-PDF (PS3.3 A.45.1) or Secondary Captures (A.8). UIDs follow from the study and the file's bytes alone, so that the same
-paper becomes the same object however often it comes, and under whatever name. Other files stay attachments.
+In: a PDF, a picture or a plain text with its path in the parcel, and the study that it joins, reconciled already. Out:
+Encapsulated PDF (PS3.3 A.45.1), Secondary Captures (A.8) or Basic Text SR (A.35.1). UIDs follow from the study and the
+file's bytes alone, so that the same paper becomes the same object however often it comes, and under whatever name.
+Other files stay attachments.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from radrelay.dicom.encapsulate import (
     picture_files,
     require_pdf,
 )
+from radrelay.dicom.text_report import WrittenReport, text_report_file
 from radrelay.dicom.writing import derived_uid
+from radrelay.importer.plain_texts import TEXTS, text_of
 from radrelay.intake.file_kinds import PREFIX_BYTES, sniff
 
-Kind = Literal["document", "picture"]
-SERIES_NUMBERS: Mapping[Kind, int] = {"document": 9100, "picture": 9101}
+Kind = Literal["document", "picture", "text"]
+SERIES_NUMBERS: Mapping[Kind, int] = {"document": 9100, "picture": 9101, "text": 9102}
 _NUMBER = re.compile(r"(\d{1,6})\D*$")
 _UNDATED = date(1900, 1, 1)
 
@@ -42,6 +45,8 @@ def kind_of(name: str, prefix: bytes) -> Kind | None:
     media_type = sniff(name, prefix[:PREFIX_BYTES]).media_type
     if media_type == "application/pdf":
         return "document"
+    if media_type == "text/plain" and name.lower().endswith(TEXTS):
+        return "text"
     return "picture" if media_type.startswith("image/") else None
 
 
@@ -52,9 +57,18 @@ def paper_files(name: str, content: Buffer, study: StudyContext) -> list[bytes]:
     """
     kind = kind_of(name, bytes(memoryview(content)[:PREFIX_BYTES]))
     if kind is None:
-        raise NotADocument("Only PDFs and pictures are made into DICOM objects.")
+        raise NotADocument("Only PDFs, pictures and plain texts are made into DICOM objects.")
     placing = _placing(kind, name, hashlib.sha256(content).hexdigest(), study)
+    if kind == "text":
+        return [_text_file(bytes(content), study, placing)]
     return [pdf_file(content, study, placing)] if kind == "document" else picture_files(content, study, placing)
+
+
+def _text_file(content: bytes, study: StudyContext, placing: Placing) -> bytes:
+    text = text_of(content)
+    if text is None:
+        raise NotADocument("Nobody can tell in which character set the text is.")
+    return text_report_file(WrittenReport(text, is_final=None), study, placing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -411,8 +411,8 @@ def test_a_plain_text_comes_along_as_a_report_of_the_study_and_a_discs_own_ones_
         assert house.file(case_id)["state"] == "filed"
         (study,) = house.studies()
         told_all = house.root.http.get(f"/dicom-web/studies/{study.study_uid}/metadata").json()
-        contents = [pydicom.Dataset.from_json(one) for one in told_all]
-        (content,) = [one for one in contents if one.SOPClassUID == BASIC_TEXT_SR]
+        (report,) = [one for one in told_all if one["00080016"]["Value"] == [BASIC_TEXT_SR]]
+        content = pydicom.Dataset.from_json(report)
         assert content.ContentSequence[0].TextValue == "Größe: 4 cm"
         assert (str(content.PatientName), content.PatientID) == ("Müller^Jörg", "P1")
         house.post(f"/{case_id}/people/0/take-back")

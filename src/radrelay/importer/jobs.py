@@ -330,6 +330,8 @@ class ImportWork:
             with parts.database.read() as session:
                 require_same(session, turn.mine(session), parcel)
             raise
+        if broken:  # what of it was on its way to the index may be there by now
+            self._drop_broken(turn)
         know_ahead(parts.surroundings, case, checked.arrived, turn.look)
         now = parts.clock.now()
         with parts.database.write() as session:

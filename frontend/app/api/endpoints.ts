@@ -2,34 +2,9 @@
 
 import type { Challenge, Proof, Verifier } from '../identity/srp';
 import { get, patch, post, put, queryString, remove } from './client';
-import type {
-  AccountMade,
-  AccountRow,
-  AuditFilter,
-  AuditKept,
-  AuditProof,
-  AuditRow,
-  AuditState,
-  Delivery,
-  Destination,
-  DestinationFields,
-  Opening,
-  Parcel,
-  PersonUnder,
-  Quarantined,
-  QuarantinedDetail,
-  SeriesDetail,
-  LoginAnswer,
-  Offer,
-  SessionAnswer,
-  Source,
-  StudyDetail,
-  StudyPage,
-  SystemAnswer,
-  TokenRow,
-  Trial,
-  StepDelivery,
-} from './types';
+import type { AccountMade, AccountRow, Opening, Parcel, Quarantined, QuarantinedDetail, SeriesDetail, LoginAnswer, Offer, SessionAnswer, Source, StudyDetail, StudyPage, SystemAnswer, TokenRow } from './types';
+import type { Delivery, Destination, DestinationFields, Trial, StepDelivery } from './delivering';
+import type { AuditFilter, AuditKept, AuditProof, AuditRow, AuditState, PersonUnder } from './audited';
 
 const part = encodeURIComponent;
 

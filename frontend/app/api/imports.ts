@@ -261,30 +261,30 @@ export interface TakenBack extends ImportDetail {
   stay: number;
 }
 
-const at = (id: string): string => `/api/imports/${part(id)}`;
+export const importAt = (id: string): string => `/api/imports/${part(id)}`;
 const under = (shown: PatientChosen | null): Pick<PatientChosen, 'patient_id' | 'issuer'> | null => shown && { patient_id: shown.patient_id, issuer: shown.issuer };
-const of = (id: string, number: number): string => `${at(id)}/people/${number}`;
+const of = (id: string, number: number): string => `${importAt(id)}/people/${number}`;
 
 export const imports = {
   list: (after = '', order: ImportOrder = 'newest') => get<{ may: boolean; imports: Import[] }>('/api/imports', { query: { after, order } }),
   ending: (within_h: number) => get<{ imports: Import[] }>('/api/imports', { query: { order: 'ending', within_h } }).then((answer) => answer.imports),
-  read: (id: string) => get<ImportDetail>(at(id)),
+  read: (id: string) => get<ImportDetail>(importAt(id)),
   begin: (wanted: WantedImport) => post<ImportDetail>('/api/imports', wanted),
   /** Says what an upload is to bring; `key` is of its list of files. */
-  announce: (id: string, key: string, files: number, bytes: number) => put<Import>(`${at(id)}/uploads/${part(key)}`, { files, bytes }),
-  fileUrl: (id: string, name: string, place?: { upload: string; number: number }) => `${at(id)}/files${queryString({ name, ...place })}`,
-  done: (id: string, lacking: readonly string[] = [], upload = '') => post<Import>(`${at(id)}/done`, { lacking, upload }),
-  picture: ({ id, changed_at: changed }: Pick<Import, 'id' | 'changed_at'>) => `${at(id)}/picture${queryString({ changed })}`,
-  answer: (id: string, answers: Record<string, string>) => post<Import>(`${at(id)}/answers`, { answers }),
-  correct: (id: string, birth_date: string | null) => put<ImportDetail>(`${at(id)}/birth-date`, { birth_date }),
-  check: (id: string) => post<Import>(`${at(id)}/check`),
-  retry: (id: string) => post<Import>(`${at(id)}/retry`),
+  announce: (id: string, key: string, files: number, bytes: number) => put<Import>(`${importAt(id)}/uploads/${part(key)}`, { files, bytes }),
+  fileUrl: (id: string, name: string, place?: { upload: string; number: number }) => `${importAt(id)}/files${queryString({ name, ...place })}`,
+  done: (id: string, lacking: readonly string[] = [], upload = '') => post<Import>(`${importAt(id)}/done`, { lacking, upload }),
+  picture: ({ id, changed_at: changed }: Pick<Import, 'id' | 'changed_at'>) => `${importAt(id)}/picture${queryString({ changed })}`,
+  answer: (id: string, answers: Record<string, string>) => post<Import>(`${importAt(id)}/answers`, { answers }),
+  correct: (id: string, birth_date: string | null) => put<ImportDetail>(`${importAt(id)}/birth-date`, { birth_date }),
+  check: (id: string) => post<Import>(`${importAt(id)}/check`),
+  retry: (id: string) => post<Import>(`${importAt(id)}/retry`),
   /** `shown` is whom the page shows as chosen till now. */
   choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null, shown: PatientChosen | null) =>
     put<ImportDetail>(`${of(id, number)}/patient`, { patient, order, instead_of: under(shown) }),
   takePapers: (id: string, number: number, files: readonly string[], filed: boolean) => put<ImportDetail>(`${of(id, number)}/papers`, { files, filed }),
   confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean, shown: PatientChosen | null = null) =>
-    post<ImportDetail>(`${at(id)}/confirmations`, { number, keys, seen, under: under(shown) }),
+    post<ImportDetail>(`${importAt(id)}/confirmations`, { number, keys, seen, under: under(shown) }),
   differences: (id: string, number: number) => get<Differences>(`${of(id, number)}/differences`),
   /** `shown` and `order` are what the page shows as chosen: a colleague may have chosen otherwise meanwhile. */
   file: (id: string, number: number, destination_id: string | null, shown: PatientChosen, order: OrderChosen | null) =>
@@ -292,175 +292,8 @@ export const imports = {
   orders: (id: string, number: number) => get<{ orders: OrderChosen[] }>(`${of(id, number)}/orders`).then((answer) => answer.orders),
   sendOn: (id: string, number: number, destination_id: string) => post<ImportDetail>(`${of(id, number)}/send-on`, { destination_id }),
   takeBack: (id: string, number: number, for_good: boolean) => post<TakenBack>(`${of(id, number)}/take-back`, { for_good }),
-  withdraw: (id: string) => remove(at(id)),
-  afterWithdrawal: (id: string, keep: boolean, why: string) => post<TakenBack>(`${at(id)}/after-withdrawal`, { keep, why }),
-  byHand: (id: string) => post<Import>(`${at(id)}/by-hand`),
-  guide: (id: string) => get<Guide>(`${at(id)}/guide`),
-};
-
-/** What is done with a patient today; `time` by the site's clock. */
-export interface Step {
-  time: string | null;
-  modality: string;
-  procedure: string;
-  accession: string;
-  location: string;
-  state: string;
-}
-
-/** An import that waits for a patient of today, and what of it is not here yet; `sure`: nobody else may be meant; `known`: they stand beside it already; `also`: so many other imports bring nothing beyond it. */
-export interface WaitingImport {
-  id: string;
-  number: number;
-  objects: number;
-  sure: boolean;
-  known: boolean;
-  also: number;
-}
-
-export interface PatientToday {
-  person: PersonNamed;
-  steps: Step[];
-  waiting: WaitingImport[];
-}
-
-export const worklist = {
-  today: () => get<{ day: string; may: boolean; patients: PatientToday[] }>('/api/worklist/today'),
-};
-
-/** How a failed portal can be reported: whether a letter goes out, and what there is to agree to. */
-export interface Reportable {
-  by_mail: boolean;
-  birth_date: boolean;
-  answers: boolean;
-  reported_at: string | null;
-}
-
-/** What goes along with a report. */
-export interface WantedReport {
-  text: string;
-  with_link: boolean;
-  with_birth_date: boolean;
-  with_answers: boolean;
-}
-
-/** An open report of a failed portal, without what opens the link. */
-export interface PortalReport {
-  id: string;
-  host: string;
-  error: Import['error'];
-  text: string;
-  mailed: boolean;
-  reported_by: string;
-  reported_at: string;
-}
-
-export interface PortalReportDetail extends PortalReport {
-  link: string;
-  birth_date: string;
-  answers: Record<string, string>;
-}
-
-export const portalReports = {
-  reportable: (id: string) => get<Reportable>(`${at(id)}/report`),
-  report: (id: string, wanted: WantedReport) => post<PortalReport>(`${at(id)}/report`, wanted),
-  list: () => get<{ reports: PortalReport[] }>('/api/portal-reports').then((answer) => answer.reports),
-  read: (id: string) => get<PortalReportDetail>(`/api/portal-reports/${part(id)}`),
-  solved: (id: string) => post<null>(`/api/portal-reports/${part(id)}/solved`),
-};
-
-/** How fetching by a language or recipe goes: counts, time and the worst step of 30 days. */
-export interface Fares {
-  connector: string;
-  state: 'untried' | 'well' | 'failing';
-  fetched: number;
-  failed: number;
-  /** Of 1. */
-  share: number | null;
-  median_s: number | null;
-  last_success_at: string | null;
-  last_failure_at: string | null;
-  last_failure_code: string;
-  last_failure_step: string;
-  worst_step: string;
-  worst_step_failures: number;
-}
-
-export interface RecipeShown {
-  id: string;
-  name: string;
-  hosts: string[];
-  /** Why the file is no recipe. */
-  broken: RecipeFault[];
-  tests: { name: string; passed: boolean; step: string; why: Said | null }[];
-  /** So many of its lines about failures are guesses. */
-  guesses: number;
-  /** It needs a browser: its tests are played by a command alone. */
-  browser: boolean;
-  fares: Fares;
-}
-
-/** What is said of a recipe: a code with its values, and plain English. */
-export interface Said {
-  code: string;
-  values: Record<string, string | number | Said>;
-  text: string;
-}
-
-/** What is wrong with a file: where (line 0: nobody can tell), and in which words. */
-export interface RecipeFault {
-  file: string;
-  line: number;
-  place: string;
-  said: Said;
-}
-
-/** A draft of a recipe from one walk. */
-export interface RecipeDraft {
-  /** The file. */
-  text: string;
-  name: string;
-  hosts: string[];
-  steps: string[];
-  questions: string[];
-  /** What a person must still look at. */
-  notes: Said[];
-  /** Why it is no recipe as it stands. */
-  broken: RecipeFault[];
-  tests: RecipeShown['tests'];
-}
-
-export const recipes = {
-  /** Drafts one from a HAR file; `code`: what was entered at the portal, if the link does not hold it. */
-  record: (id: string, har: Blob, name: string, code: string) =>
-    post<RecipeDraft>(`${at(id)}/recipe`, har, { query: { name }, headers: code ? { 'Entered-Code': part(code) } : {} }),
-  list: () => get<{ folder: boolean; recipes: RecipeShown[] }>('/api/recipes'),
-};
-
-/** A portal elsewhere: whether it may be asked, and how fetching from it goes. */
-export interface Portal {
-  host: string;
-  state: 'asked' | 'confirmed' | 'refused' | 'counted';
-  /** The settings allow it. */
-  listed: boolean;
-  /** How it was met before anybody decided: the link's own host, or another one, to which `led_by` led. */
-  led_how: '' | 'link' | 'redirect' | 'answer';
-  led_by: string;
-  asked_kind: '' | 'account' | 'token' | 'patient';
-  asked_by: string;
-  asked_at: string | null;
-  /** The import that met it, while it is here. */
-  import_id: string | null;
-  decided_by: string;
-  decided_at: string | null;
-  successes: number;
-  failures: number;
-  seconds: number | null;
-  last_failure_code: string;
-  ways: Fares[];
-}
-
-export const portals = {
-  list: () => get<{ portals: Portal[] }>('/api/portals').then((answer) => answer.portals),
-  decide: (host: string, confirm: boolean) => put<Portal>('/api/portals', { host, confirm }),
+  withdraw: (id: string) => remove(importAt(id)),
+  afterWithdrawal: (id: string, keep: boolean, why: string) => post<TakenBack>(`${importAt(id)}/after-withdrawal`, { keep, why }),
+  byHand: (id: string) => post<Import>(`${importAt(id)}/by-hand`),
+  guide: (id: string) => get<Guide>(`${importAt(id)}/guide`),
 };

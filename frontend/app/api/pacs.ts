@@ -1,7 +1,8 @@
 /** Archives elsewhere: searched, and fetched from. */
 
 import { get, patch, post, remove } from './client';
-import type { EchoAnswer, Trouble } from './types';
+import type { Trouble } from './types';
+import type { EchoAnswer } from './delivering';
 
 const part = encodeURIComponent;
 

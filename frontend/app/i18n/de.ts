@@ -2,6 +2,8 @@
 
 import account from './account.de';
 import access from './access.de';
+import auditing from './auditing.de';
+import deliveries from './deliveries.de';
 import analysing from './analysing.de';
 import audit from './audit.de';
 import bringing from './bringing.de';
@@ -22,6 +24,7 @@ import hanging from './hanging.de';
 import importer from './importer.de';
 import importFindings from './findings.de';
 import importing from './importing.de';
+import portals from './portals.de';
 import invocation from './invocation.de';
 import launch from './launch.de';
 import mailcodes from './mailcodes.de';
@@ -47,6 +50,8 @@ import waiting from './waiting.de';
 
 const de: Rest = {
   ...access,
+  ...auditing,
+  ...deliveries,
   ...account,
   ...analysing,
   ...audit,
@@ -63,6 +68,7 @@ const de: Rest = {
   ...hanging,
   ...importer,
   ...importing,
+  ...portals,
   ...importFindings,
   ...invocation,
   ...launch,
@@ -323,36 +329,6 @@ const de: Rest = {
   'parcel.quarantined': 'In Quarantäne',
   'parcel.refused': 'Abgelehnt',
 
-  'deliveries.lead': 'Was weitergesendet wird, wie weit es ist und was die Gegenseite geantwortet hat.',
-  'deliveries.none': 'Noch nichts gesendet',
-  'deliveries.noneText': 'Wählen Sie Senden im Menü einer Studie.',
-  'deliveries.series': 'eine Serie',
-  'delivery.waiting': 'Wartet',
-  'delivery.sending': 'Wird gesendet',
-  'delivery.done': 'Zugestellt',
-  'delivery.failed': 'Gescheitert',
-  'delivery.cancelled': 'Abgebrochen',
-  'delivery.next': ['nächster Versuch {when}, nach {n} Anlauf', 'nächster Versuch {when}, nach {n} Anläufen'],
-  'delivery.failedCount': '{n} abgelehnt',
-  'delivery.retry': 'Wiederholen',
-  'delivery.held': 'Angehalten',
-  'delivery.heldWhy': 'Er war in einer wiederhergestellten Sicherung noch offen. Gesendet wird erst nach Ihrer Freigabe.',
-  'delivery.release': 'Freigeben',
-  'delivery.notBegun': 'noch nicht begonnen',
-  'receipt.show': 'Quittungen',
-  'receipt.title': 'Quittungen',
-  'receipt.empty': 'Noch keine Quittung.',
-  'receipt.none': 'Keine Antwort',
-  'receipt.accepted': 'Angenommen',
-  'receipt.remark': 'Mit Anmerkung angenommen',
-  'receipt.kind': 'Objektart nicht angenommen',
-  'receipt.forbidden': 'Nicht erlaubt',
-  'receipt.full': 'Dort ist kein Platz',
-  'receipt.mismatch': 'Passt nicht zu seiner Art',
-  'receipt.notSent': 'Nicht gesendet',
-  'receipt.comment': 'Die Gegenseite sagt: {words}',
-  'receipt.refused': 'Abgelehnt',
-  'receipt.image': 'Bild {n}',
 
   echo: 'Echo',
   'echo.asking': 'Fragt …',
@@ -413,49 +389,6 @@ const de: Rest = {
   'token.revoked': 'Widerrufen',
   'token.expired': 'Abgelaufen',
 
-  'audit.lead': 'Wer was getan hat, in einer lückenlosen Kette. Auch das Hineinsehen wird vermerkt.',
-  'audit.anyAction': 'Jede Aktion',
-  'audit.anyOutcome': 'Jedes Ergebnis',
-  'audit.onlyPatient': 'Nur, was diese Patienten-ID betrifft',
-  'audit.ofIssuer': 'Nur, was Patienten-ID {id} von {issuer} betrifft.',
-  'audit.anyIssuer': 'Von jedem Herausgeber',
-  'audit.onlyStudy': 'Nur, was diese Studie betrifft',
-  'audit.kept': 'Aufbewahrt: zu Patienten {patient} Tage, alles andere {usage} Tage.',
-  'audit.keep': 'Ändern',
-  'audit.keepTitle': 'Wie lange das Protokoll bleibt',
-  'audit.keepText': 'In Tagen, mindestens ein Jahr. Was darüber ist, geht binnen einer Stunde und kommt nicht wieder; die Kette hält weiter.',
-  'audit.keepPatient': 'Ereignisse zu Patienten und ihren Studien (sechs Jahre: 2192)',
-  'audit.keepUsage': 'Alle anderen: Anmeldungen, Einstellungen, Nutzung (zehn Jahre: 3653)',
-  'audit.person': 'Wer (Name oder Kennung)',
-  'audit.study': 'Studie (UID)',
-  'audit.since': 'Von',
-  'audit.until': 'Bis',
-  'audit.csv': 'Als Tabelle (CSV)',
-  'audit.jsonl': 'Als JSON-Zeilen',
-  'audit.seen': 'Wer diese Studie gesehen hat (CSV)',
-  'audit.disclosures': 'An wen es ging, sechs Jahre (CSV)',
-  'audit.keepShort': 'Unter sechs Jahren (2192 Tagen) lässt sich nicht mehr sagen, an wen Daten vorher gingen; wo HIPAA gilt, können Patienten sechs Jahre verlangen.',
-  'audit.accountOf': 'An wen Daten von {id} gingen',
-  'audit.severalHaveIt': 'Diese Patienten-ID haben {n} Personen. Wählen Sie, wer gemeint ist; was einer anderen gehören kann, fehlt in der Liste.',
-  'audit.nobodyHasIt': 'Weder eine Untersuchung noch das Protokoll kennt diese Patienten-ID.',
-  'audit.studiesOf': ['{n} Untersuchung', '{n} Untersuchungen'],
-  'audit.accountShort': ['Das Protokoll wird {n} Tag aufbewahrt: Was vorher hinausging, steht nicht darin.', 'Das Protokoll wird {n} Tage aufbewahrt: Was vorher hinausging, steht nicht darin.'],
-  'audit.proven': 'Zuletzt lückenlos befunden: {when}.',
-  'audit.unproven': 'Am {when} wurde die Kette gebrochen gefunden. Sichern Sie eine Kopie der Datenbank und klären Sie, wer Zugriff hatte.',
-  'audit.behind': ['{n} Ereignis wartet auf den Protokollserver, der fort ist.', '{n} Ereignisse warten auf den Protokollserver, der fort ist.'],
-  'audit.verify': 'Kette prüfen',
-  'audit.intact': ['Das eine Ereignis ist da, unverändert.', 'Alle {n} Ereignisse sind da, unverändert.'],
-  'audit.broken': ['Die Kette ist an {n} Stelle gebrochen.', 'Die Kette ist an {n} Stellen gebrochen.'],
-  'audit.action': 'Aktion',
-  'audit.who': 'Wer',
-  'audit.what': 'Was',
-  'audit.outcome': 'Ergebnis',
-  'audit.outcome.success': 'Erledigt',
-  'audit.outcome.refused': 'Abgewiesen',
-  'audit.outcome.failure': 'Gescheitert',
-  'audit.detail': 'Näheres',
-  'audit.none': 'Kein Ereignis passt.',
-  'audit.older': 'Ältere Ereignisse',
 
   'system.lead': 'Wo diese Installation zu erreichen ist und wie es ihr geht.',
   'system.reach': 'Adressen',

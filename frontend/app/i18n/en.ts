@@ -2,6 +2,8 @@
 
 import account from './account.en';
 import access from './access.en';
+import auditing from './auditing.en';
+import deliveries from './deliveries.en';
 import analysing from './analysing.en';
 import audit from './audit.en';
 import bringing from './bringing.en';
@@ -19,6 +21,7 @@ import hanging from './hanging.en';
 import importer from './importer.en';
 import importFindings from './findings.en';
 import importing from './importing.en';
+import portals from './portals.en';
 import invocation from './invocation.en';
 import launch from './launch.en';
 import mailcodes from './mailcodes.en';
@@ -47,6 +50,8 @@ import waiting from './waiting.en';
 
 const en = {
   ...access,
+  ...auditing,
+  ...deliveries,
   ...account,
   ...analysing,
   ...audit,
@@ -63,6 +68,7 @@ const en = {
   ...hanging,
   ...importer,
   ...importing,
+  ...portals,
   ...importFindings,
   ...invocation,
   ...launch,
@@ -322,36 +328,6 @@ const en = {
   'parcel.quarantined': 'In quarantine',
   'parcel.refused': 'Refused',
 
-  'deliveries.lead': 'What is sent on, how far it is, and what the other side answered.',
-  'deliveries.none': 'Nothing was sent yet',
-  'deliveries.noneText': 'Choose Send in the menu of a study.',
-  'deliveries.series': 'one series',
-  'delivery.waiting': 'Waiting',
-  'delivery.sending': 'Sending',
-  'delivery.done': 'Delivered',
-  'delivery.failed': 'Failed',
-  'delivery.cancelled': 'Cancelled',
-  'delivery.next': ['next try {when}, after {n} attempt', 'next try {when}, after {n} attempts'],
-  'delivery.failedCount': '{n} refused',
-  'delivery.retry': 'Retry',
-  'delivery.held': 'Held',
-  'delivery.heldWhy': 'It was open in a backup that was restored. Nothing is sent until you release it.',
-  'delivery.release': 'Release',
-  'delivery.notBegun': 'not begun',
-  'receipt.show': 'Receipts',
-  'receipt.title': 'Receipts',
-  'receipt.empty': 'No receipt yet.',
-  'receipt.none': 'No answer',
-  'receipt.accepted': 'Accepted',
-  'receipt.remark': 'Accepted with a remark',
-  'receipt.kind': 'Kind of object not taken',
-  'receipt.forbidden': 'Not allowed',
-  'receipt.full': 'No room there',
-  'receipt.mismatch': 'Does not fit its kind',
-  'receipt.notSent': 'Not sent',
-  'receipt.comment': 'The other side says: {words}',
-  'receipt.refused': 'Refused',
-  'receipt.image': 'image {n}',
 
   echo: 'Echo',
   'echo.asking': 'Asking …',
@@ -412,49 +388,6 @@ const en = {
   'token.revoked': 'Revoked',
   'token.expired': 'Expired',
 
-  'audit.lead': 'Who did what, in an unbroken chain. Looking into it is on record too.',
-  'audit.anyAction': 'Any action',
-  'audit.anyOutcome': 'Any outcome',
-  'audit.onlyPatient': 'Only what is about this patient ID',
-  'audit.ofIssuer': 'Only what is about patient ID {id} of {issuer}.',
-  'audit.anyIssuer': 'Of any issuer',
-  'audit.onlyStudy': 'Only what is about this study',
-  'audit.kept': 'Kept: about patients {patient} days, all others {usage} days.',
-  'audit.keep': 'Change',
-  'audit.keepTitle': 'How long the record is kept',
-  'audit.keepText': 'In days, a year at the least. What is over goes within the hour, and cannot be brought back; the chain still holds.',
-  'audit.keepPatient': 'Events about patients and their studies (six years: 2192)',
-  'audit.keepUsage': 'All others: logins, settings, use (ten years: 3653)',
-  'audit.person': 'Who (name or id)',
-  'audit.study': 'Study (UID)',
-  'audit.since': 'From',
-  'audit.until': 'To',
-  'audit.csv': 'As table (CSV)',
-  'audit.jsonl': 'As JSON lines',
-  'audit.seen': 'Who has seen this study (CSV)',
-  'audit.disclosures': 'To whom it went, six years (CSV)',
-  'audit.keepShort': 'Below six years (2192 days) it cannot be told any more to whom data went before; where HIPAA holds, patients may ask for six years.',
-  'audit.accountOf': 'To whom data of {id} went',
-  'audit.severalHaveIt': 'This patient ID belongs to {n} people. Choose who is meant; what may be another’s is left out.',
-  'audit.nobodyHasIt': 'Neither a study nor the record knows this patient ID.',
-  'audit.studiesOf': ['{n} study', '{n} studies'],
-  'audit.accountShort': ['The record is kept for {n} day: what went out before is not in it.', 'The record is kept for {n} days: what went out before is not in it.'],
-  'audit.proven': 'Last proven whole: {when}.',
-  'audit.unproven': 'On {when} the chain was found broken. Keep a copy of the database, and find out who had access to it.',
-  'audit.behind': ['{n} event waits for the audit repository, which is away.', '{n} events wait for the audit repository, which is away.'],
-  'audit.verify': 'Verify the chain',
-  'audit.intact': ['The one event is there, unchanged.', 'All {n} events are there, unchanged.'],
-  'audit.broken': ['The chain is broken in {n} place.', 'The chain is broken in {n} places.'],
-  'audit.action': 'Action',
-  'audit.who': 'Who',
-  'audit.what': 'What',
-  'audit.outcome': 'Outcome',
-  'audit.outcome.success': 'Done',
-  'audit.outcome.refused': 'Refused',
-  'audit.outcome.failure': 'Failed',
-  'audit.detail': 'Details',
-  'audit.none': 'No event matches.',
-  'audit.older': 'Older events',
 
   'system.lead': 'Where this installation is reached, and how it is.',
   'system.reach': 'Addresses',

@@ -1,6 +1,6 @@
 /** How fetching goes, in words: by which language or recipe, how often, how fast, where it fails. */
 
-import type { Fares } from '../api/imports';
+import type { Fares } from '../api/portals';
 import { formatNear, formatNumber, t, tCode } from '../i18n/index.svelte';
 import { now } from '../state/clock.svelte';
 

@@ -1,6 +1,6 @@
 /** Portals' hosts in words: who led to one, who asked, how often it was fetched from. */
 
-import type { Portal } from '../api/imports';
+import type { Portal } from '../api/portals';
 import { formatNear, t, tCode } from '../i18n/index.svelte';
 
 /** It waits for an administrator. */

@@ -1,6 +1,6 @@
 /** What is said of recipes, in the reader's words: by its code, else as the server says it in English. */
 
-import type { RecipeFault, Said } from '../api/imports';
+import type { RecipeFault, Said } from '../api/portals';
 import { t, tCode } from '../i18n/index.svelte';
 
 /** Values that are words themselves are said first; others stand as they are in the recipe. */

@@ -1,5 +1,6 @@
 import { beforeAll, expect, it, vi } from 'vitest';
-import type { Act, Candidate, Import, ImportedPerson, ImportFinding, Portal } from '../api/imports';
+import type { Act, Candidate, Import, ImportedPerson, ImportFinding } from '../api/imports';
+import type { Portal } from '../api/portals';
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';

@@ -3,7 +3,7 @@
 import { groups } from '../api/access';
 import { destinations, sources } from '../api/endpoints';
 import { projects } from '../api/pseudonyms';
-import type { Destination } from '../api/types';
+import type { Destination } from '../api/delivering';
 import type { Names } from './saying';
 import { sourceName } from '../parts/source-name';
 

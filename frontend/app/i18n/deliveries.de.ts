@@ -1,0 +1,36 @@
+/** German words of what is sent to destinations, and what they answer. */
+
+import type english from './deliveries.en';
+
+export default {
+  'deliveries.lead': 'Was weitergesendet wird, wie weit es ist und was die Gegenseite geantwortet hat.',
+  'deliveries.none': 'Noch nichts gesendet',
+  'deliveries.noneText': 'Wählen Sie Senden im Menü einer Studie.',
+  'deliveries.series': 'eine Serie',
+  'delivery.waiting': 'Wartet',
+  'delivery.sending': 'Wird gesendet',
+  'delivery.done': 'Zugestellt',
+  'delivery.failed': 'Gescheitert',
+  'delivery.cancelled': 'Abgebrochen',
+  'delivery.next': ['nächster Versuch {when}, nach {n} Anlauf', 'nächster Versuch {when}, nach {n} Anläufen'],
+  'delivery.failedCount': '{n} abgelehnt',
+  'delivery.retry': 'Wiederholen',
+  'delivery.held': 'Angehalten',
+  'delivery.heldWhy': 'Er war in einer wiederhergestellten Sicherung noch offen. Gesendet wird erst nach Ihrer Freigabe.',
+  'delivery.release': 'Freigeben',
+  'delivery.notBegun': 'noch nicht begonnen',
+  'receipt.show': 'Quittungen',
+  'receipt.title': 'Quittungen',
+  'receipt.empty': 'Noch keine Quittung.',
+  'receipt.none': 'Keine Antwort',
+  'receipt.accepted': 'Angenommen',
+  'receipt.remark': 'Mit Anmerkung angenommen',
+  'receipt.kind': 'Objektart nicht angenommen',
+  'receipt.forbidden': 'Nicht erlaubt',
+  'receipt.full': 'Dort ist kein Platz',
+  'receipt.mismatch': 'Passt nicht zu seiner Art',
+  'receipt.notSent': 'Nicht gesendet',
+  'receipt.comment': 'Die Gegenseite sagt: {words}',
+  'receipt.refused': 'Abgelehnt',
+  'receipt.image': 'Bild {n}',
+} satisfies Record<keyof typeof english, string | [string, string]>;

@@ -6,22 +6,20 @@ Whoever is kept from a patient here decides nothing about them (`import_sight`).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
-from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
 from radrelay.importer import acts, deciding, sending_on, taking_back
 from radrelay.importer.holding import as_issued
 from radrelay.importer.import_errors import NotSentOn
-from radrelay.importer.models import ImportCase
 from radrelay.importer.surroundings import Site
 from radrelay.web import importing, trail
 from radrelay.web.api.imports import TakenBack
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.import_differences import Differences, differences_of
+from radrelay.web.import_record import note_act, put_on_record
 from radrelay.web.import_shapes import ImportDetail
 from radrelay.web.import_told import as_judged, detail_told, judged_of, looks_of, require_found
 from radrelay.web.import_wishes import Choice, Confirmation, Filing, PapersTaken, SendingOn, TakingBack
@@ -55,7 +53,7 @@ def choose_patient(
         )
         after = importing.chosen_in(session, case_id, number)
         what: acts.What = "choose-none" if after is None else "order" if after == before else "choose"
-        _note(services, row, principal, what, number)
+        note_act(services, row, principal, what, number)
         told = (patient.issuer, patient.patient_id, patient.name) if patient is not None else None
         detail = {"number": number, "accession": order.accession if order is not None else None}
         record = trail.event(request, principal, "import.choose", ("import", row.id), detail=detail, patient=told)
@@ -75,7 +73,7 @@ def take_papers(
             session, principal.organisation_id, case_id, number, {*told.files}, services.clock.now(), filed=told.filed
         )
         detail = {"number": number, "papers": taken, "kept": told.filed}
-        _write(session, request, principal, "import.papers", row, detail)
+        put_on_record(session, request, principal, "import.papers", row, detail)
     return detail_told(request, services, principal, case_id)
 
 
@@ -101,7 +99,7 @@ def confirm_findings(
             require_found(told.keys, looks.keys)
             codes = ", ".join(sorted({key.partition(" ")[0] for key in told.keys}))[:400]
             action = "import.confirm" if told.seen else "import.reopen"
-            _write(session, request, principal, action, row, {"number": told.number, "findings": codes})
+            put_on_record(session, request, principal, action, row, {"number": told.number, "findings": codes})
 
     as_judged(confirm)
     return detail_told(request, services, principal, case_id)
@@ -146,8 +144,8 @@ def file_import(
                 session, principal.organisation_id, case_id, number, filing.destination_id, principal.name, judged,
                 services.clock.now(), under,
             )  # fmt: skip
-            _note(services, row, principal, "file", number)
-            _write(session, request, principal, "import.file", row, {
+            note_act(services, row, principal, "file", number)
+            put_on_record(session, request, principal, "import.file", row, {
                 "number": number, "destination": filing.destination_id, "basis": row.basis,
             })  # fmt: skip
 
@@ -192,8 +190,8 @@ def take_back_import(
             session, principal.organisation_id, case_id, number, services.clock.now(),
             for_good=told is not None and told.for_good,
         )  # fmt: skip
-        _note(services, row, principal, "take-back", number)
-        _write(session, request, principal, "import.take-back", row, {
+        note_act(services, row, principal, "take-back", number)
+        put_on_record(session, request, principal, "import.take-back", row, {
             "number": number, "objects": gone.objects, "stay": gone.stay or None,
         })  # fmt: skip
     return TakenBack(
@@ -209,16 +207,3 @@ def _seen(
         patient = importing.whom_chosen(session, case_id, number)
     record = trail.event(request, principal, "import.view", ("import", case_id), patient=patient)
     trail.seen(services.database, principal, record, f"{what} {number} {patient}")
-
-
-def _note(
-    services: WebServices, row: ImportCase, principal: Principal, what: acts.What, number: int | None = None
-) -> None:
-    """Note who did something, for the pages of colleagues who look at the same import."""
-    acts.note(row, what, principal.name, principal.id, services.clock.now(), number)
-
-
-def _write(
-    session: Session, request: Request, principal: Principal, action: str, row: ImportCase, detail: Mapping[str, object]
-) -> None:
-    trail.write(session, trail.event(request, principal, action, ("import", row.id), detail=detail))

@@ -6,24 +6,21 @@ Who was granted fetching into the source of portals sees and steers its imports.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.orm import Session
 
-from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
-from radrelay.importer import acts, beginning, brought, cases, deciding
+from radrelay.importer import beginning, brought, cases, deciding
 from radrelay.importer.beginning import Asked
 from radrelay.importer.endings import list_ending
 from radrelay.importer.import_errors import ImportElsewhere
-from radrelay.importer.models import ImportCase
 from radrelay.importer.waiting import today_at
 from radrelay.settings.zones import zone_of
 from radrelay.web import import_candidates, importing, trail
 from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.import_record import note_act, put_on_record
 from radrelay.web.import_shapes import Import, ImportDetail, Imports
 from radrelay.web.import_told import detail_told, require_all_decidable
 from radrelay.web.import_wishes import (
@@ -33,7 +30,6 @@ from radrelay.web.import_wishes import (
     WantedImport,
 )
 from radrelay.web.importing import reached_case, source_for
-from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/imports", tags=["imports"])
 
@@ -92,7 +88,7 @@ def begin_import(request: Request, services: Services, principal: Authenticated,
         else:
             row = beginning.begin_media(session, source, asked, now)
         detail = {"source": source.id, "host": row.host or None, "link": row.fingerprint or None, "basis": row.basis}
-        _write(session, request, principal, "import.request", row, detail)
+        put_on_record(session, request, principal, "import.request", row, detail)
         case_id = row.id
     return detail_told(request, services, principal, case_id)
 
@@ -120,7 +116,7 @@ def answer_import(
         row = beginning.answer(
             session, principal.organisation_id, case_id, services.link_seal, told.answers, services.clock.now()
         )
-        _write(session, request, principal, "import.answer", row, {"host": row.host or None})
+        put_on_record(session, request, principal, "import.answer", row, {"host": row.host or None})
         return importing.listed(services, session, principal, [row])[0]
 
 
@@ -136,11 +132,11 @@ def correct_birth_date(
         if row.state == cases.FAILED and row.resumes == cases.FILING:
             raise ImportElsewhere(state=row.state)
         row.birth_date = told.birth_date
-        _note(services, row, principal, "birth-date")
+        note_act(services, row, principal, "birth-date")
         if row.state == cases.OPEN:
             deciding.require_unfiled(session, row)
             cases.move(session, row, cases.CHECKING, services.clock.now())
-        _write(session, request, principal, "import.birth-date", row, {})
+        put_on_record(session, request, principal, "import.birth-date", row, {})
     return detail_told(request, services, principal, case_id)
 
 
@@ -156,8 +152,8 @@ def check_import(request: Request, services: Services, principal: Authenticated,
         else:
             deciding.require_unfiled(session, row)
             cases.move(session, row, cases.CHECKING, services.clock.now())
-        _note(services, row, principal, "check")
-        _write(session, request, principal, "import.check", row, {})
+        note_act(services, row, principal, "check")
+        put_on_record(session, request, principal, "import.check", row, {})
         return importing.listed(services, session, principal, [row])[0]
 
 
@@ -170,10 +166,10 @@ def fetch_by_hand(request: Request, services: Services, principal: Authenticated
         row = reached_case(services, session, principal, case_id)
         if row.state == cases.OPEN:
             row = beginning.bring_others(session, principal.organisation_id, case_id, now)
-            _note(services, row, principal, "bring-others")
+            note_act(services, row, principal, "bring-others")
         else:
             row = beginning.by_hand(session, principal.organisation_id, case_id, now)
-        _write(session, request, principal, "import.by-hand", row, {"host": row.host or None})
+        put_on_record(session, request, principal, "import.by-hand", row, {"host": row.host or None})
         return importing.listed(services, session, principal, [row])[0]
 
 
@@ -185,7 +181,7 @@ def show_guide(
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id, states=(cases.RECEIVING,))
         guide = importing.guide_of(services, row)
-        _write(session, request, principal, "import.guide", row, {"host": row.host or None})
+        put_on_record(session, request, principal, "import.guide", row, {"host": row.host or None})
         return guide
 
 
@@ -212,7 +208,7 @@ def retry_import(request: Request, services: Services, principal: Authenticated,
     with services.database.write() as session:
         reached_case(services, session, principal, case_id)
         row = beginning.retry(session, principal.organisation_id, case_id, services.clock.now())
-        _write(session, request, principal, "import.retry", row, {})
+        put_on_record(session, request, principal, "import.retry", row, {})
         return importing.listed(services, session, principal, [row])[0]
 
 
@@ -229,7 +225,7 @@ def decide_after_withdrawal(
             session, row, keep=told.keep, why=told.why, by=principal.name, now=services.clock.now()
         )
         detail = {"decision": consent.decision, "objects": gone.objects, "stay": gone.stay or None}
-        _write(session, request, principal, "import.after-withdrawal", row, detail)
+        put_on_record(session, request, principal, "import.after-withdrawal", row, detail)
     return TakenBack(
         **detail_told(request, services, principal, case_id).model_dump(), gone=gone.objects, stay=gone.stay
     )
@@ -248,18 +244,5 @@ def withdraw_import(request: Request, services: Services, principal: Authenticat
         importing.require_all_seen(services, session, principal, case_id)
         brought.require_decided(session, reached_case(services, session, principal, case_id))
         row = beginning.withdraw(session, principal.organisation_id, case_id, services.clock.now())
-        _note(services, row, principal, "give-up")
-        _write(session, request, principal, "import.withdraw", row, {})
-
-
-def _note(
-    services: WebServices, row: ImportCase, principal: Principal, what: acts.What, number: int | None = None
-) -> None:
-    """Note who did something, for the pages of colleagues who look at the same import."""
-    acts.note(row, what, principal.name, principal.id, services.clock.now(), number)
-
-
-def _write(
-    session: Session, request: Request, principal: Principal, action: str, row: ImportCase, detail: Mapping[str, object]
-) -> None:
-    trail.write(session, trail.event(request, principal, action, ("import", row.id), detail=detail))
+        note_act(services, row, principal, "give-up")
+        put_on_record(session, request, principal, "import.withdraw", row, {})

@@ -29,6 +29,7 @@ export default {
   'imports.orFilesTouch': 'Oder die Dateien einer CD, ein ZIP oder einen Ordner auswählen:',
   'imports.kept': 'Das stand noch von vorhin hier: Sehen Sie nach, ob es zusammengehört.',
   'imports.emptyForm': 'Formular leeren',
+  'imports.pickedMore': ['und {n} weitere', 'und {n} weitere'],
   'imports.otherThing': 'Etwas anderes',
   'imports.birthDate': 'Geburtsdatum',
   'imports.birthDateHint': 'der Patientin oder des Patienten, wie gesagt oder auf dem Papier',

@@ -27,6 +27,7 @@ export default {
   'imports.orFilesTouch': 'Or choose files of a CD, a ZIP or a folder:',
   'imports.kept': 'This was still here from before: look whether it belongs together.',
   'imports.emptyForm': 'Empty the form',
+  'imports.pickedMore': ['and {n} more', 'and {n} more'],
   'imports.otherThing': 'Something else',
   'imports.birthDate': 'Birth date',
   'imports.birthDateHint': 'of the patient, as they or the paper say it',

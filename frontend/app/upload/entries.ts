@@ -8,6 +8,8 @@ export interface PickedFile {
 export interface Picked {
   name: string;
   files: AsyncIterable<PickedFile>;
+  /** So many stand beside the one that it is named by; what one folder holds is not counted. */
+  more?: number;
   /** The file, where it is one and not in a folder: it can be looked into without taking it from the others. */
   alone?: () => Promise<File>;
 }
@@ -52,7 +54,7 @@ async function* listed(files: File[]): AsyncGenerator<PickedFile> {
 export function fromDrop(transfer: DataTransfer): Picked | null {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null).filter((entry) => entry !== null);
   const [first] = entries;
-  if (first) return { name: first.name, files: walkAll(entries), ...(entries.length === 1 && first.isFile && { alone: () => readFile(first as FileSystemFileEntry) }) };
+  if (first) return { name: first.name, files: walkAll(entries), more: entries.length - 1, ...(entries.length === 1 && first.isFile && { alone: () => readFile(first as FileSystemFileEntry) }) };
   return fromFiles(transfer.files);
 }
 
@@ -60,7 +62,8 @@ export function fromFiles(list: FileList | null): Picked | null {
   const files = [...(list ?? [])];
   const first = files[0];
   if (!first) return null;
-  return { name: first.webkitRelativePath.split('/')[0] || first.name, files: listed(files), ...(files.length === 1 && !first.webkitRelativePath && { alone: () => Promise.resolve(first) }) };
+  const more = first.webkitRelativePath ? 0 : files.length - 1;
+  return { name: first.webkitRelativePath.split('/')[0] || first.name, files: listed(files), more, ...(files.length === 1 && !first.webkitRelativePath && { alone: () => Promise.resolve(first) }) };
 }
 
 export function carriesFiles(transfer: DataTransfer | null): boolean {

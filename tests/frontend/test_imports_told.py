@@ -101,6 +101,10 @@ def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
     choose.set_input_files(disc)
     expect(page.locator("[data-picked]")).to_contain_text("CD.zip")
     expect(page.locator("[data-walk]")).to_have_count(0)
+    page.get_by_role("button", name="Etwas anderes").click()
+    choose = page.locator("form.card input[type=file]").first
+    choose.set_input_files([{"name": f"{at}.dcm", "mimeType": "", "buffer": b"x"} for at in range(3)])
+    expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 2 weitere")
 
 
 def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage, site: Site, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ _PATIENT_ROW = (
     "patient_id", "id", "organisation_id", "patient_issuer", "patient_id_value", "patient_birth_date", "patient_sex",
 )  # fmt: skip
 _PATIENT_DATES = ("study_date", "expires_at", "sort_key", "last_received_at")
+_TOLD = ("patient_telling", "modalities")
 
 
 class Source(Owned, Base):
@@ -126,9 +127,7 @@ class Study(Owned, Base):
             "patient_name_order",
             *_SOUGHT,
         ).ddl_if(dialect="sqlite"),
-        Index(f"ix_study_patient_row{NARROW}", *_PATIENT_ROW, *_PATIENT_DATES, "patient_telling").ddl_if(
-            dialect="postgresql"
-        ),
+        Index(f"ix_study_patient_row{NARROW}", *_PATIENT_ROW, *_PATIENT_DATES, *_TOLD).ddl_if(dialect="postgresql"),
         Index("ix_study_quiet", "quiet_at"),
     )
 

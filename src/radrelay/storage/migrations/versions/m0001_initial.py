@@ -2684,7 +2684,8 @@ def study_indexes() -> None:
     ]  # fmt: skip
     if op.get_bind().dialect.name == "postgresql":
         op.create_index("ix_study_received_narrow", "study", received, unique=False)
-        op.create_index("ix_study_patient_row_narrow", "study", [*patient, *dates, "patient_telling"], unique=False)
+        told = ["patient_telling", "modalities"]
+        op.create_index("ix_study_patient_row_narrow", "study", [*patient, *dates, *told], unique=False)
         op.create_index("ix_study_listed_narrow", "study", listed, unique=False)
         return
     texts = ["patient_name_folded", "search_text"]

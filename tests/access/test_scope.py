@@ -87,7 +87,7 @@ def insert(session: Session, model: type[Base], **given: object) -> None:
     if model is Holding:
         row["patient_id"] = session.scalar(sa.select(Study.patient_id).where(Study.id == row["study_id"]))
     for column in model.__table__.columns:
-        if column.name not in row and not column.nullable and column.default is None:
+        if column.name not in row and not column.nullable and column.default is None and column.computed is None:
             row[column.name] = anything(column.type)
     session.execute(sa.insert(model), [row])
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from radrelay.access.listed import is_among
 from radrelay.access.placeholders import SINCE
 from radrelay.access.tables import SERIES, STUDY, IdColumn
 from radrelay.access.visibility import Openness, Reached, is_restricted, there_is
@@ -43,8 +44,13 @@ def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _telling(one: Any) -> list[ColumnElement[Any]]:
-    """Return what two studies with the same issuer's ID are of one person by, where all of it is the same."""
+def _telling(one: Any, *, in_one: bool) -> list[ColumnElement[Any]]:
+    """Return what two studies with the same issuer's ID are of one person by, where all of it is the same.
+
+    `in_one`: as a number that stands in the index (see `archive.models`).
+    """
+    if in_one:
+        return [one.patient_id, one.patient_telling]
     born = sa.func.coalesce(one.patient_birth_date, sa.literal(UNBORN, sa.Date))
     return [one.patient_id, one.patient_spellings, one.patient_sex, born]
 
@@ -84,25 +90,26 @@ class Priors:
             found = found.where(self.openness.study(seen.c.id))
         return there_is(found.correlate(row))
 
-    def among(self, row: Any) -> ColumnElement[bool]:
+    def among(self, row: Any, *, on_server: bool) -> ColumnElement[bool]:
         """Return the same condition on rows of some patients: most are judged by all that lead, read once.
 
         A study that tells of its patient just what one that is seen tells is of the same person. Others are asked of
-        row by row.
+        row by row: on PostgreSQL by their id, so that of the others no more than the index is read.
         """
-        asked_each = self.row(row)
+        asked_each = self.study(row.c.id) if on_server else self.row(row)
+        asked_each = sa.and_(is_among(row.c.patient_id, self.led_by.patients()), asked_each)
         if self.same_body_part:
             return asked_each
         one = row.c
         alike = sa.and_(
             one.patient_issuer != "", one.patient_id_value != "",
-            _is_in(sa.tuple_(*_telling(one)), self._leading()),
+            _is_in(sa.tuple_(*_telling(one, in_one=on_server)), self._leading(in_one=on_server)),
         )  # fmt: skip
         if self.since is not None:
             alike = sa.and_(row.c.study_date >= self._from, alike)
         return sa.or_(sa.func.coalesce(alike, sa.false()), asked_each)
 
-    def _leading(self) -> sa.CompoundSelect[Any]:
+    def _leading(self, *, in_one: bool) -> sa.CompoundSelect[Any]:
         """Return what the studies that lead to others tell of whose they are; of one person, as `of_one_person` has it.
 
         Whose they are is known where they are named, so that they are found beside their patients' others.
@@ -111,15 +118,15 @@ class Priors:
         for pairs in self.led_by.pairs():
             named, seen = pairs.subquery(), STUDY.alias()
             its_own = sa.and_(seen.c.patient_id == named.c.patient_id, seen.c.id == named.c.study_id)
-            found.append(self._telling_of(seen).select_from(named.join(seen, its_own)))
+            found.append(self._telling_of(seen, in_one=in_one).select_from(named.join(seen, its_own)))
         for ids in self.led_by.unpaired():
             seen = STUDY.alias()
-            found.append(self._telling_of(seen).where(seen.c.id.in_(ids)))
+            found.append(self._telling_of(seen, in_one=in_one).where(seen.c.id.in_(ids)))
         return sa.union_all(*found)
 
-    def _telling_of(self, seen: Any) -> sa.Select[Any]:
+    def _telling_of(self, seen: Any, *, in_one: bool) -> sa.Select[Any]:
         one = seen.c
-        found = sa.select(*_telling(one)).where(
+        found = sa.select(*_telling(one, in_one=in_one)).where(
             one.organisation_id == self._organisation,
             sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.at),
         )

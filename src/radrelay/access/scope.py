@@ -9,6 +9,7 @@ restricted (`barring`) it is within nobody's reach. `visibility` writes the SQL.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -61,6 +62,7 @@ class Scope:
     _priors: Priors | None = None
     _only: frozenset[uuid.UUID] | None = None  # these studies, as far as `within` reaches them
     _barring: bool = False  # of some studies processing is restricted
+    _named: int | None = None  # so many grants name a study, each saying whose it is; none: not all say it
     _read: Reached | None = None  # what is reached, once its grants are read
 
     @property
@@ -80,7 +82,7 @@ class Scope:
 
     @property
     def _reached(self) -> Reached:
-        return self._read or Reached(self._asked, self.kinds, self.whole)
+        return self._read or Reached(self._asked, self.kinds, self.whole, named=self._named)
 
     def study_filter(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the study with id `study_id` is at least in part within reach."""
@@ -178,7 +180,7 @@ class Scope:
     def _blanked(self) -> Scope:
         """Return the same with names in the place of values: equal for all who ask alike."""
         return replace(
-            self, organisation_id=_NONE, identity="clear", _asked=self._asked.blanked(),
+            self, organisation_id=_NONE, identity="clear", _asked=self._asked.blanked(), _named=None,
             _openness=self._openness and self._openness.blanked(), _priors=self._priors and self._priors.blanked(),
             _read=self._read and self._read.blanked(),
         )  # fmt: skip
@@ -204,7 +206,7 @@ class Scope:
             named = self._reached.ids() + ([] if priors is None else [priors.ids()])
             return self._bounded(is_one_of(named, study_id, on_server=on_server), study_id)
         row = study_id.table
-        earlier = replace(priors, led_by=priors.led_by.in_hand()).among(row)
+        earlier = replace(priors, led_by=priors.led_by.in_hand()).among(row, on_server=on_server)
         found = sa.or_(self._reached.in_hand().study(study_id), earlier)
         patients = is_one_of(self._reached.patients(), row.c.patient_id, on_server=on_server)
         return sa.and_(patients, self._bounded(found, study_id))
@@ -292,7 +294,7 @@ def _granted(session: Session, asked: Asked) -> Scope:
     identity: Literal["clear", "alias"] = "clear" if clear else "alias"
     return Scope(
         principal.organisation_id, identity, whole, kinds, asked, _openness=openness, _priors=priors,
-        _barring=any(row.barred for row in rows),
+        _barring=any(row.barred for row in rows), _named=_named(rows),
     )  # fmt: skip
 
 
@@ -328,8 +330,20 @@ def _years_before(day: date, years: int | None) -> date | None:
         return day.replace(year=day.year - years, day=28)
 
 
+def _named(rows: Sequence[Any]) -> int | None:
+    """Return how many grants name a study; none where one of them does not tell whose it is."""
+    ours = [row for row in rows if row.target_kind == "study"]
+    return None if any(row.told < row.grants for row in ours) else sum(row.grants for row in ours)
+
+
 _ORGANISATION = sa.bindparam("organisation", type_=Id)
-_KINDS = (  # built once: making the expression takes longer than asking the database
+_WHOM = whom(
+    _ORGANISATION,
+    sa.bindparam("kind", type_=sa.String),
+    sa.bindparam("id", type_=sa.String),
+    sa.bindparam("role", type_=sa.String),
+)
+_EACH = (
     sa.select(
         GRANT.target_kind,
         GRANT.identity,
@@ -345,24 +359,17 @@ _KINDS = (  # built once: making the expression takes longer than asking the dat
         _RULE.reach,
         _RULE.years,
         _RULE.marked_only,
+        GRANT.patient_id,
     )
-    .select_from(
-        sa.outerjoin(
-            grants_of(
-                whom(
-                    _ORGANISATION,
-                    sa.bindparam("kind", type_=sa.String),
-                    sa.bindparam("id", type_=sa.String),
-                    sa.bindparam("role", type_=sa.String),
-                )
-            ),
-            _RULE.reach.table,
-            _RULE.organisation_id == GRANT.organisation_id,
-        )
-    )
+    .select_from(sa.outerjoin(grants_of(_WHOM), _RULE.reach.table, _RULE.organisation_id == GRANT.organisation_id))
     .where(counts(_ORGANISATION, sa.bindparam("right", type_=sa.String), sa.bindparam("now", type_=Instant)))
-    .distinct()
+    .subquery()
 )
+_ALIKE = [column for column in _EACH.c if column.name != "patient_id"]
+_KINDS = (  # built once: making the expression takes longer than asking the database
+    sa.select(*_ALIKE, sa.func.count().label("grants"), sa.func.count(_EACH.c.patient_id).label("told"))
+    .group_by(*_ALIKE)
+)  # fmt: skip
 
 
 def matching(principal: Principal, right: Right, now: datetime) -> ColumnElement[bool]:

@@ -30,5 +30,5 @@ STUDY = sa.table(
     "study", _id("id"), _id("organisation_id"), _id("patient_id"), sa.column("patient_id_value", sa.String),
     sa.column("patient_issuer", sa.String), sa.column("patient_birth_date", sa.Date),
     sa.column("patient_sex", sa.String), sa.column("patient_spellings", sa.String), sa.column("study_date", sa.Date),
-    sa.column("expires_at", Instant),
+    sa.column("expires_at", Instant), sa.column("patient_telling", sa.BigInteger),
 )  # fmt: skip

@@ -64,6 +64,7 @@ class Reached:
     sources: tuple[uuid.UUID, ...] | None = None
     gathered: bool = False
     held_too: bool = False  # what sources hold is gathered as well
+    named: int | None = None  # so many grants name a study, each saying whose it is; none: to be counted
 
     def read(self, session: Session, *, gathered: bool = False) -> Reached:
         """Return the same with the sources of its grants read; `gathered`: what is named one by one is, too."""
@@ -75,8 +76,9 @@ class Reached:
 
     def count(self, session: Session, what: Counted, most: int) -> int:
         """Return how many ids of studies or of patients there are, counted to one more than `most`."""
-        left, values = most + 1, self.values()
-        for one in _counting(self.blanked(), what):
+        left, values = most + 1 - min(self.named or 0, most + 1), self.values()
+        rest = self.kinds if self.named is None else self.kinds - {"study"}
+        for one in _counting(replace(self.blanked(), kinds=rest), what):
             if left > 0:
                 left -= session.scalar(one, {**values, _LEFT.key: left}) or 0
         return most + 1 - left
@@ -173,7 +175,8 @@ class Reached:
 
     def blanked(self) -> Reached:
         """Return the same for whoever asks like this and has sources, or has none: equal for all of them."""
-        return replace(self, asked=self.asked.blanked(), sources=() if self.sources is not None else None)
+        sources = () if self.sources is not None else None
+        return replace(self, asked=self.asked.blanked(), sources=sources, named=None)
 
     def values(self) -> dict[str, Any]:
         """Return the values of the names."""

@@ -121,7 +121,11 @@ def load_rows(database: Database, pieces: Iterator[bytes], now: datetime) -> Hel
             connection.execute(sa.delete(table))
         for name, columns, rows in _frames(pieces):
             table = tables[name]
-            known = [(place, table.c[column]) for place, column in enumerate(columns) if column in table.c]
+            known = [
+                (place, table.c[column])
+                for place, column in enumerate(columns)
+                if column in table.c and table.c[column].computed is None  # which the database works out itself
+            ]
             connection.execute(
                 sa.insert(table), [{c.name: thaw(c.type, row[place]) for place, c in known} for row in rows]
             )

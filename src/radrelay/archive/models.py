@@ -8,9 +8,10 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime, time
 
-from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text, Time, text
+from sqlalchemy import BigInteger, Boolean, Computed, Date, Index, Integer, LargeBinary, String, Text, Time, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from radrelay.archive.telling import Telling
 from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
@@ -37,6 +38,7 @@ _PATIENT_ROW = (
     "patient_id", "id", "organisation_id", "patient_issuer", "patient_id_value", "patient_birth_date", "patient_sex",
 )  # fmt: skip
 _PATIENT_DATES = ("study_date", "expires_at", "sort_key", "last_received_at")
+_TOLD = ("patient_telling", "modalities")
 
 
 class Source(Owned, Base):
@@ -125,7 +127,7 @@ class Study(Owned, Base):
             "patient_name_order",
             *_SOUGHT,
         ).ddl_if(dialect="sqlite"),
-        Index(f"ix_study_patient_row{NARROW}", *_PATIENT_ROW, *_PATIENT_DATES).ddl_if(dialect="postgresql"),
+        Index(f"ix_study_patient_row{NARROW}", *_PATIENT_ROW, *_PATIENT_DATES, *_TOLD).ddl_if(dialect="postgresql"),
         Index("ix_study_quiet", "quiet_at"),
     )
 
@@ -141,6 +143,7 @@ class Study(Owned, Base):
     patient_spellings: Mapped[str] = mapped_column(ordered())  # what `persons` compares; see `folding.spellings_text`
     patient_birth_date: Mapped[date | None] = mapped_column(Date)
     patient_sex: Mapped[str] = mapped_column(String(16))
+    patient_telling: Mapped[int] = mapped_column(BigInteger, Computed(Telling(), persisted=True))
     study_date: Mapped[date | None] = mapped_column(Date)
     study_time: Mapped[time | None] = mapped_column(Time)
     accession_number: Mapped[str] = mapped_column(ordered(64))

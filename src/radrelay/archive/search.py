@@ -113,7 +113,7 @@ def _total(
     first = not window.cursor and not window.offset
     if not cap:
         return found, more
-    if route.sorts_itself and first:
+    if route.sorts_itself and (first or (rows and window.sort not in _BLANK)):
         counted = rows[0].counted if rows else 0
         return min(counted, cap), counted > cap
     if asked.sparse or (first and not more):
@@ -301,10 +301,15 @@ def _sorted_rows(
         [without] = _part(window, None, blank=True)
         blank = [sa.case((without, 0), else_=1) if _blank_first(window) else sa.case((without, 1), else_=0)]
     counted: list[ColumnElement[Any]] = []
-    if route.sorts_itself and place is None:  # all of the few are gone through once, so they are counted on the way
-        counted = [sa.func.count().over().label("counted")]
+    if route.sorts_itself and (place is None or window.sort not in _BLANK):
+        counted = [sa.func.count().over().label("counted")]  # all of the few are gone through, and counted on the way
     statement = selected(asked, route, STUDY.c.sort_key, column.label("value"), *counted).where(*further)
-    if place is not None:
+    if place is not None and counted:
+        all_of_them = statement.subquery()
+        value, key = all_of_them.c.value, all_of_them.c.sort_key
+        statement = sa.select(all_of_them).where(place_condition(window, value, key, place))
+        order = [key] if window.sort == "date" else [value, key]
+    elif place is not None:
         statement = statement.where(place_condition(window, column, route.key, place))
     statement = statement.order_by(*blank, *(item.desc() if window.descending else item.asc() for item in order))
     statement = statement.limit(window.limit + 1 - found)

@@ -67,8 +67,8 @@ KEPT: dict[str, Kept] = {
         " accession_number study_id_value description referring_physician institution modalities series_count"
         " instance_count bytes state first_received_at last_received_at expires_at ceiling_at held",
         ways.row_of("studies"),
-        untold="sort_key search_text patient_id patient_name_folded patient_name_order patient_spellings attributes"
-        " quiet_at",
+        untold="sort_key search_text patient_id patient_name_folded patient_name_order patient_spellings"
+        " patient_telling attributes quiet_at",
         why=f"{WORKING}; attributes stand in the objects",
     ),
     "series": _kept(

@@ -2463,6 +2463,7 @@ def importer_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_paper")),
     )
     op.create_index("ix_import_paper_case", "import_paper", ["case_id"], unique=False)
+    op.create_index("ix_import_paper_study", "import_paper", ["organisation_id", "study_uid"], unique=False)
     op.create_table(
         "import_upload",
         sa.Column("case_id", Id(), nullable=False),

@@ -43,6 +43,21 @@ def test_papers_are_called_as_on_the_medium_and_what_is_here_is_not_announced(op
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
+def test_papers_whose_names_have_ended_are_shown_and_what_was_filed_can_be_taken_back(
+    open_page: OpenPage, site: Site
+) -> None:
+    one = fitting(2)
+    one |= {"state": "filed", "files_here": False, "files_until": None, "ending": None, "findings": []}
+    nobody = {"name": "", "patient_id": "", "issuer": "", "birth_date": None, "sex": ""}
+    one["persons"][0] |= {"state": "filed", "person": nobody, "candidates": [], "findings": []}
+    one["persons"][0]["papers"] = [paper("", "document", filed=True), paper("", "text", filed=True)]
+    site.world.imports.cases[1] = one
+    page = open_page(FITS, language="de")
+    expect(page.locator("[data-person] li.small")).to_have_text(["Name gelöscht mit der Studie abgelegt"] * 2)
+    expect(page.get_by_role("button", name="Zurücknehmen")).to_be_visible()
+    settled(page, site)
+
+
 def test_two_who_may_be_one_are_named_both(open_page: OpenPage, site: Site) -> None:
     one = stopped(3)
     pair = {

@@ -154,10 +154,11 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
 
 
 def _take_texts(found: Gathered) -> None:
-    """Have plain texts be papers, but for what a viewer and a disc bring of their own."""
+    """Have plain texts be papers, but for what a viewer and a disc bring of their own; beside scripts they may be."""
     own = set(apart(found.left, found.folders())[1])
     taken = found.texts - own
     found.papers += sorted(taken)
+    found.seen += [LoosePaper(path) for path in sorted(taken)]
     found.left = [one for one in found.left if one.path not in taken]
     found.others = [path for path in found.others if path not in taken]
 

@@ -305,6 +305,18 @@ def test_compressed_pixel_data_that_lack_but_the_mark_of_their_end_are_read_as_t
         read_object("a.dcm", len(cut), io.BytesIO(cut))
 
 
+def test_an_object_that_ends_between_two_of_its_frames_is_cut_off() -> None:
+    one, written = dcmread(io.BytesIO(SLICES[0])), io.BytesIO()
+    one.NumberOfFrames, one.PixelData = 3, one.PixelData * 3
+    one.compress(RLELossless)
+    one.save_as(written, enforce_file_format=True)
+    unmarked = written.getvalue()[:-8]
+    assert read_object("a.dcm", len(unmarked), io.BytesIO(unmarked)).sop_uid == one.SOPInstanceUID
+    cut = unmarked[: unmarked.rindex(b"\xfe\xff\x00\xe0")]  # the third is not there
+    with pytest.raises(Malformed):
+        read_object("a.dcm", len(cut), io.BytesIO(cut))
+
+
 def test_a_destroyed_file_is_named_and_is_nobody() -> None:
     destroyed = bytes(128) + b"DICM" + b"\x08\x00"
     found = gather([File("kaputt.dcm", destroyed), File("a.dcm", SLICES[0])])

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.archive import deletion
-from radrelay.archive.tables import INSTANCE, STUDY
+from radrelay.archive.models import Study
+from radrelay.archive.of_study import of_studies
+from radrelay.archive.tables import INSTANCE
 from radrelay.importer import put_aside
 from radrelay.importer.counted_on import COUNTING
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
@@ -79,9 +81,9 @@ def spare(session: Session, case: ImportCase) -> None:
     filed = filed_of(session, case)
     if not filed:
         return
-    begun = sa.exists().where(
-        ImportObject.case_id == ImportCase.id, ImportObject.action != "", _whose(), ImportPerson.state != "filed"
-    )
+    decided = sa.exists().where(_whose(), ImportObject.action != "").correlate(ImportPerson)
+    unfiled = (ImportPerson.case_id == ImportCase.id, ImportPerson.state != "filed")
+    begun = sa.exists().where(*unfiled, decided)  # of those who are filed there are many, and of their objects
     others = session.scalars(
         sa.select(ImportCase)
         .where(ImportCase.organisation_id == case.organisation_id, ImportCase.id != case.id)
@@ -136,12 +138,9 @@ def _landed(session: Session, case: ImportCase, studies: list[str], filed: Colle
     )  # fmt: skip
     found: list[uuid.UUID] = []
     for start in range(0, len(studies), CHUNK):
-        asked = (
-            sa.select(INSTANCE.c.id, INSTANCE.c.study_id, INSTANCE.c.sop_uid)
-            .join(STUDY, STUDY.c.id == INSTANCE.c.study_id)
-            .where(STUDY.c.organisation_id == case.organisation_id)
-            .where(STUDY.c.study_uid.in_(studies[start : start + CHUNK]))
-            .where(INSTANCE.c.correlation_id == case.correlation_id, ~wanted)
+        mine = (Study.organisation_id == case.organisation_id, Study.study_uid.in_(studies[start : start + CHUNK]))
+        asked = sa.select(INSTANCE.c.id, INSTANCE.c.study_id, INSTANCE.c.sop_uid).where(
+            of_studies(sa.select(Study.id).where(*mine)), INSTANCE.c.correlation_id == case.correlation_id, ~wanted
         )
         rows = [one for one in session.execute(asked) if one.sop_uid not in filed]
         papers = _papers_elsewhere(session, case, studies[start : start + CHUNK]) if rows else set[str]()

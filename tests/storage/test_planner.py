@@ -18,6 +18,7 @@ from radrelay.archive.query import StudyQuery, Window
 from radrelay.archive.search import find_studies
 from radrelay.importer.broken_off import drop_late
 from radrelay.importer.counted_on import hand_over
+from radrelay.importer.filing_noted import aside_of
 from radrelay.importer.models import ImportCase
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.database import Database
@@ -87,6 +88,7 @@ def test_what_landed_of_a_filing_that_broke_off_is_found_without_reading_all_obj
         case = ImportCase(
             id=ORGANISATION, organisation_id=ORGANISATION, source_id=ORGANISATION, parcel_id=ORGANISATION,
             state="filed", asked_kind="account", created_at=NOW, changed_at=NOW, ends_at=NOW, late=late,
+            correlation_id="of-its-own",
         )  # fmt: skip
         session.add(case)
         session.flush()
@@ -95,9 +97,12 @@ def test_what_landed_of_a_filing_that_broke_off_is_found_without_reading_all_obj
         )
         drop_late(session, case.id, NOW)
         hand_over(session, case, 0, {}, {"1.2": {"1.2.3": "digest"}})
-        told = [(sql, given) for sql, given in asked if "FROM instance" in sql or "import_paper" in sql]
+        aside_of(session, ORGANISATION, {ORGANISATION: "1.2.3"})
+        tables = ("FROM instance", "FROM quarantined", "import_paper")
+        told = [(sql, given) for sql, given in asked if any(one in sql for one in tables)]
         for sql, given in told:
             steps = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)]
-            assert not [one for one in steps if one.startswith(("SCAN instance", "SCAN import"))], steps
+            assert not [one for one in steps if one.startswith("SCAN")], steps
+            assert not [one for one in steps if "ix_quarantined_received" in one], "all of the quarantine"
     database.close()
-    assert len(told) == 2
+    assert len(told) == 4

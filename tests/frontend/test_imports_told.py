@@ -7,7 +7,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import segno
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from tests.frontend.conftest import OpenPage, Site, settled
 from tests.frontend.fake_imports import Row, finding, fitting, stopped
@@ -118,7 +118,8 @@ def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
     expect(page.locator("[data-walk]")).to_have_count(0)
     page.get_by_role("button", name="Etwas anderes").click()
     choose = page.locator("form.card input[type=file]").first
-    choose.set_input_files([{"name": f"{at}.dcm", "mimeType": "", "buffer": b"x"} for at in range(3)])
+    several: list[FilePayload] = [{"name": f"{at}.dcm", "mimeType": "", "buffer": b"x"} for at in range(3)]
+    choose.set_input_files(several)
     expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 2 weitere")
 
 

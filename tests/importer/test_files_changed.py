@@ -34,6 +34,12 @@ def swap(house: ImportHouse, case_id: str, name: str, packed: bytes) -> None:
         session.execute(sa.update(RawFile).where(RawFile.parcel_id == there).values(parcel_id=here))
 
 
+def picture(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (128, 128), colour).save(out, "PNG")
+    return out.getvalue()
+
+
 def repainted(file: bytes) -> bytes:
     """Return the same object by all that its header says, with one pixel of it another."""
     return file[:-2] + bytes(255 - one for one in file[-2:])
@@ -72,10 +78,19 @@ def test_what_cannot_be_read_or_written_any_more_is_told_as_another_file_and_not
     house.delete(case_id)
 
 
-@pytest.mark.parametrize("name", ["report.pdf", "picture.png"])
-def test_a_paper_that_was_not_checked_is_not_filed(house: ImportHouse, name: str) -> None:
-    files = images(42 if name == "report.pdf" else 43, 1)
-    ours, theirs = (PDF, PDF + b"\n%%EOF") if name == "report.pdf" else (picture("red"), picture("blue"))
+@pytest.mark.parametrize(
+    ("seed", "name", "ours", "theirs"),
+    [
+        (42, "report.pdf", PDF, PDF + b"\n%%EOF"),
+        (43, "picture.png", picture("red"), picture("blue")),
+        (45, "report.txt", b"Kein Nachweis.", b"Nachweis."),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_paper_that_was_not_checked_is_not_filed(
+    house: ImportHouse, seed: int, name: str, ours: bytes, theirs: bytes
+) -> None:
+    files = images(seed, 1)
     case_id = ready(house, {"0": files[0], name: ours})
     swap(house, case_id, name, theirs)
     found = house.file(case_id)
@@ -88,12 +103,6 @@ def test_a_paper_that_was_not_checked_is_not_filed(house: ImportHouse, name: str
     house.confirm_all(case_id)
     assert (house.file(case_id)["state"], held(house, files)) == ("filed", [("4711", 2)])
     house.delete(case_id)
-
-
-def picture(colour: str) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (128, 128), colour).save(out, "PNG")
-    return out.getvalue()
 
 
 def test_what_is_here_already_tells_papers_nothing_where_its_file_is_another_one_by_now(house: ImportHouse) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from radrelay.dicom import phantoms
 from radrelay.dicom.phantom_patients import PATIENTS
 from radrelay.importer import cases
+from radrelay.importer.filing_turn import FilingTurn
 from radrelay.importer.import_errors import ImportStopped
 from radrelay.importer.models import (
     ImportCase,
@@ -19,7 +20,7 @@ from radrelay.importer.models import (
     ImportPaper,
     ImportPerson,
 )
-from radrelay.intake.models import RawFile
+from radrelay.intake.models import Quarantined, RawFile
 from tests.importer.going_wrong import (
     SEEDS,
     ask_to_file,
@@ -32,6 +33,9 @@ from tests.importer.going_wrong import (
     site_with_mail,
 )
 from tests.importer.house import ImportHouse
+from tests.importer.test_files_changed import repainted
+from tests.importer.test_filing_beside_others import WHO, held, images, named, ready
+from tests.importer.test_papers import PDF
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +139,105 @@ def test_what_landed_of_a_filing_that_was_stopped_goes_when_all_is_looked_at_ane
     house.delete(case_id)
     house.work.expire()
     assert len(house.instances()) - before == 3
+
+
+def stopped_and_filed_anew(house: ImportHouse, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, bytes]) -> str:
+    """Return an import that is filed, the first filing of which was stopped after two objects had landed."""
+
+    def stop() -> None:
+        raise ImportStopped(finding="somebody-elses")
+
+    case_id = ready(house, files)
+    house.post(f"/{case_id}/people/0/file", {}, expect=202)
+    with monkeypatch.context() as patch:
+        at_object(patch, 2, stop)
+        attempt(house, case_id)
+    house.post(f"/{case_id}/check", {}, expect=202)
+    house.turn(case_id)
+    house.choose(case_id, WHO)
+    house.confirm_all(case_id)
+    assert house.file(case_id)["state"] == "filed"
+    return case_id
+
+
+def test_papers_that_are_filed_after_a_filing_that_was_stopped_stay(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = images(70)
+    case_id = stopped_and_filed_anew(house, monkeypatch, {**named(files), "a.pdf": PDF, "b.txt": b"Kein Nachweis"})
+    assert held(house, files) == [("4711", 5)]
+    house.work.expire()
+    assert held(house, files) == [("4711", 5)]
+    house.delete(case_id)
+    house.work.expire()
+    assert held(house, files) == [("4711", 5)]
+
+
+def test_what_waits_for_a_person_after_a_filing_that_was_stopped_waits_on(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = images(71)
+    case_id = stopped_and_filed_anew(house, monkeypatch, {**named(files), "other": repainted(files[2])})
+    before = aside(house, case_id)
+    assert before == ["other-content"]
+    house.work.expire()
+    assert aside(house, case_id) == before
+    house.delete(case_id)
+    assert aside(house, case_id) == []
+
+
+def aside(house: ImportHouse, case_id: str) -> list[str]:
+    """Return why something of an import is in the quarantine."""
+    with house.site.database.read() as session:
+        correlation_id = session.get_one(ImportCase, uuid.UUID(case_id)).correlation_id
+        return list(session.scalars(sa.select(Quarantined.code).where(Quarantined.correlation_id == correlation_id)))
+
+
+def test_what_lands_late_while_a_person_decides_anew_goes_with_the_next_check(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise ImportStopped(finding="somebody-elses")
+
+    files = images(72)
+    case_id = ready(house, named(files), patient_id="A72")
+    house.post(f"/{case_id}/people/0/file", {}, expect=202)
+    with monkeypatch.context() as patch:
+        at_object(patch, 2, stop)
+        attempt(house, case_id)
+    house.post(f"/{case_id}/check", {}, expect=202)
+    attempt(house, case_id)
+    assert (house.get(f"/{case_id}")["state"], held(house, files)) == ("open", [])
+    house.site.index()
+    assert held(house, files) == [("A72", 2)], "whoever writes the index was down till now"
+    house.post(f"/{case_id}/check", {}, expect=202)
+    house.turn(case_id)
+    assert held(house, files) == []
+    house.choose(case_id, WHO | {"patient_id": "B72"})
+    house.confirm_all(case_id)
+    assert (house.file(case_id)["state"], held(house, files)) == ("filed", [("B72", 3)])
+    house.work.expire()
+    assert held(house, files) == [("B72", 3)]
+
+
+def test_a_paper_that_another_import_found_here_stays_when_the_filing_that_brought_it_has_broken_off(
+    house: ImportHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = images(73)
+    broken, whole = (ready(house, {**named(files), "a.pdf": PDF}) for _ in range(2))
+    house.post(f"/{broken}/people/0/file", {}, expect=202)
+    with monkeypatch.context() as patch, house.indexing():
+        patch.setattr(FilingTurn, "_note", lambda *_: break_off())
+        attempt(house, broken)
+    assert (house.get(f"/{broken}")["state"], held(house, files)) == ("failed", [("4711", 4)])
+    house.confirm_all(whole)
+    assert house.file(whole)["state"] == "filed"
+    house.delete(broken)
+    house.work.expire()
+    assert held(house, files) == [("4711", 4)]
+    house.post(f"/{whole}/people/0/take-back")
+    house.work.expire()
+    assert held(house, files) == []
 
 
 def test_of_two_people_the_one_who_was_filed_stays_when_the_other_breaks_off(

@@ -180,12 +180,16 @@ def jpeg(width: int, height: int) -> bytes:
 ICONS = {
     "VIEWER/img/open.png": picture((32, 32)), "VIEWER/img/close.jpg": jpeg(16, 48),
     "VIEWER/img/SplashScreen.png": picture((600, 400)), "VIEWER/help/step1.png": picture((600, 400)),
-    "VIEWER/manual_de.pdf": PDF, "WEB/img/logo.jpg": jpeg(300, 90),
+    "VIEWER/manual_de.pdf": PDF, "WEB/img/logo.jpg": jpeg(300, 90), "WEB/quickstart.txt": b"words",
 }  # fmt: skip
-DOUBTFUL = {"VIEWER/img/photo.jpg": jpeg(600, 400), "VIEWER/Befund.pdf": PDF, "WEB/1.png": picture((65, 65))}
+DOUBTFUL = {
+    "VIEWER/img/photo.jpg": jpeg(600, 400), "VIEWER/Befund.pdf": PDF, "WEB/1.png": picture((65, 65)),
+    "WEB/changes.txt": b"words",
+}  # fmt: skip
 PATIENTS = {
     "Wunde.jpg": jpeg(60, 60), "logo.png": picture((20, 20)), "DICOM/help/photo.png": picture((30, 30)),
     "REPORT/Befund_files/icon.png": picture((9, 9)), "Befund.pdf": PDF, "VIEWER2/skin.png": picture((9, 9)),
+    "Befund.txt": b"words",
 }  # fmt: skip
 AROUND = {
     "start.exe": b"MZ", "DICOM/1": SLICES[0], "VIEWER/bin/view.exe": b"MZ", "WEB/js/app.js": b"let a",
@@ -297,6 +301,18 @@ def test_compressed_pixel_data_that_lack_but_the_mark_of_their_end_are_read_as_t
     unmarked = marked[:-8]
     assert read_object("a.dcm", len(unmarked), io.BytesIO(unmarked)).sop_uid == one.SOPInstanceUID
     cut = unmarked[:-10]
+    with pytest.raises(Malformed):
+        read_object("a.dcm", len(cut), io.BytesIO(cut))
+
+
+def test_an_object_that_ends_between_two_of_its_frames_is_cut_off() -> None:
+    one, written = dcmread(io.BytesIO(SLICES[0])), io.BytesIO()
+    one.NumberOfFrames, one.PixelData = 3, one.PixelData * 3
+    one.compress(RLELossless)
+    one.save_as(written, enforce_file_format=True)
+    unmarked = written.getvalue()[:-8]
+    assert read_object("a.dcm", len(unmarked), io.BytesIO(unmarked)).sop_uid == one.SOPInstanceUID
+    cut = unmarked[: unmarked.rindex(b"\xfe\xff\x00\xe0")]  # the third is not there
     with pytest.raises(Malformed):
         read_object("a.dcm", len(cut), io.BytesIO(cut))
 

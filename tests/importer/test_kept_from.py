@@ -18,6 +18,9 @@ from radrelay.access.restrictions import Wanted, restrict
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Source, Study
 from radrelay.audit.models import AuditEvent
+from radrelay.errors import Trouble
+from radrelay.importer import cases
+from radrelay.importer.import_errors import FileChanged
 from radrelay.importer.models import ImportCase, ImportConsent
 from radrelay.importer.waiting import today_at
 from radrelay.storage.ids import new_id
@@ -146,10 +149,36 @@ def test_who_does_not_see_whose_it_may_be_neither_gives_it_up_nor_undoes_a_colle
     told = house.put(f"/{meant}/birth-date", {"birth_date": "1999-01-01"}, expect=409)
     assert told["code"] == "patient-unseen"
     assert person(chief.get(f"/{meant}"))["chosen"]["patient_id"] == "4711"
+    with house.site.database.write() as session:  # a file was another one when it was to be filed
+        row = session.get_one(ImportCase, uuid.UUID(meant))
+        cases.fail(session, row, Trouble.of(FileChanged()), house.site.clock.now())
+        row.resumes = cases.CHECKING
+    assert house.post(f"/{meant}/retry", expect=409)["code"] == "patient-unseen"
+    chief.post(f"/{meant}/retry", expect=202)
     assert given_up(chief, meant) == (204, "")
     other = house.bring(FILES, "1999-01-01")
     house.turn(other)
     assert given_up(house, other) == (204, ""), "by the birth date that was entered it cannot be theirs"
+
+
+def test_what_was_filed_as_somebody_unseen_stays_theirs_once_the_import_names_nobody_any_more(
+    house: ImportHouse, chief: ImportHouse
+) -> None:
+    restricted(house, "patient", "4711", "KH")
+    case_id = house.bring(FILES, BORN_CT)
+    house.turn(case_id)
+    chief.choose(case_id, JOERG)
+    chief.confirm_all(case_id)
+    assert chief.file(case_id)["state"] == "filed"
+    with house.site.database.write() as session:
+        session.get_one(ImportCase, uuid.UUID(case_id)).names_end_at = house.site.clock.now()
+    house.work.expire()
+    assert person(chief.get(f"/{case_id}"))["chosen"] is None
+    refused = house.post(f"/{case_id}/people/0/take-back", {"for_good": True}, expect=409)
+    assert (refused["code"], len(house.instances())) == ("patient-unseen", len(FILES))
+    assert given_up(house, case_id) == (409, "patient-unseen"), "the way back goes with it"
+    chief.post(f"/{case_id}/people/0/take-back", {"for_good": True})
+    assert house.instances() == []
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,10 @@ from radrelay.archive.models import Instance, Study
 from radrelay.archive.of_study import of_studies
 from radrelay.archive.query import StudyQuery, Window
 from radrelay.archive.search import find_studies
+from radrelay.importer.broken_off import drop_late
+from radrelay.importer.counted_on import hand_over
+from radrelay.importer.filing_noted import aside_of
+from radrelay.importer.models import ImportCase
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.database import Database
 from radrelay.storage.migrate import migrate
@@ -71,3 +76,33 @@ def test_objects_of_a_study_and_what_waits_for_compaction_are_found_without_read
             assert not [one for one in steps if one.startswith("SCAN instance")], steps
     database.close()
     assert len(told) == 2
+
+
+def test_what_landed_of_a_filing_that_broke_off_is_found_without_reading_all_objects(tmp_path: Path) -> None:
+    """It is looked for every few seconds for two days, while nobody else writes."""
+    database = Database.open(DatabaseSettings.model_validate({}), tmp_path, bytes(32))
+    migrate(database)
+    asked: list[tuple[str, Any]] = []
+    with database.write() as session:
+        late = json.dumps({"studies": ["1.2"], "filed": []})
+        case = ImportCase(
+            id=ORGANISATION, organisation_id=ORGANISATION, source_id=ORGANISATION, parcel_id=ORGANISATION,
+            state="filed", asked_kind="account", created_at=NOW, changed_at=NOW, ends_at=NOW, late=late,
+            correlation_id="of-its-own",
+        )  # fmt: skip
+        session.add(case)
+        session.flush()
+        event.listen(
+            database.engine, "before_cursor_execute", lambda _, __, sql, given, *more: asked.append((sql, given))
+        )
+        drop_late(session, case.id, NOW)
+        hand_over(session, case, 0, {}, {"1.2": {"1.2.3": "digest"}})
+        aside_of(session, ORGANISATION, {ORGANISATION: "1.2.3"})
+        tables = ("FROM instance", "FROM quarantined", "import_paper")
+        told = [(sql, given) for sql, given in asked if any(one in sql for one in tables)]
+        for sql, given in told:
+            steps = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)]
+            assert not [one for one in steps if one.startswith("SCAN")], steps
+            assert not [one for one in steps if "ix_quarantined_received" in one], "all of the quarantine"
+    database.close()
+    assert len(told) == 4

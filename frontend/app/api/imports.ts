@@ -173,7 +173,7 @@ export interface OrderChosen {
 
 export interface Paper {
   file_name: string;
-  kind: 'document' | 'picture' | 'other';
+  kind: 'document' | 'picture' | 'text' | 'other';
   study_uid: string;
   why: string;
   filed: boolean;

@@ -256,6 +256,7 @@ export default {
   'imports.openHere': 'Was hier ist',
   'imports.papers': 'Papiere und Bilder daneben',
   'imports.papers.others': ['{n} weitere Datei des Mediums bleibt beim Paket', '{n} weitere Dateien des Mediums bleiben beim Paket'],
+  'imports.paper.nameless': 'Name gelöscht',
   'imports.paper.filed': 'mit der Studie abgelegt',
   'imports.paper.here': 'ist schon hier und wird nicht noch einmal abgelegt',
   'imports.paper.joins': 'kommt als eigene Serie zur Studie',

@@ -254,6 +254,7 @@ export default {
   'imports.openHere': 'What is here',
   'imports.papers': 'Papers and pictures',
   'imports.papers.others': ['{n} further file of the medium stays with the parcel', '{n} further files of the medium stay with the parcel'],
+  'imports.paper.nameless': 'name erased',
   'imports.paper.filed': 'filed with the study',
   'imports.paper.here': 'is here already and is not filed again',
   'imports.paper.joins': 'joins the study as a series of its own',

@@ -106,6 +106,14 @@ class Ending:
             return f"the data set ends within {tag_text(inner.tag)}, which begins at byte {inner.at}"
         return f"the data set ends within the header of an element, at byte {self._at}"
 
+    @property
+    def unclosed_fragments(self) -> int | None:
+        """Return how many fragments of pixel data came where the mark of their end lacks; none where it is there.
+
+        Without the table of offsets, which comes first (PS3.5 A.4): fewer than there are frames are not all of them.
+        """
+        return self._open[-1].fragments - 1 if not self._lost and self._ends_with_fragments() else None
+
     def _ends_with_fragments(self) -> bool:
         inner = self._open[-1]
         bulk = len(self._open) == 2 and inner.tag >> 16 == BULK_GROUP and inner.fragments > 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -16,9 +16,13 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.archive import deletion
-from radrelay.archive.tables import INSTANCE, STUDY
+from radrelay.archive.models import Study
+from radrelay.archive.of_study import of_studies
+from radrelay.archive.tables import INSTANCE
 from radrelay.importer import put_aside
+from radrelay.importer.counted_on import COUNTING
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
+from radrelay.importer.papers import paper_uid
 
 PAGE, CHUNK = 100, 500
 SETTLED = ("filed", "over")
@@ -41,8 +45,15 @@ def drop(session: Session, case: ImportCase, now: datetime, reason: str) -> int:
 
 
 def is_begun(session: Session, case: ImportCase) -> bool:
-    """Tell whether something may have landed of somebody who is not filed."""
-    return bool(_begun(session, case))
+    """Tell whether something may have landed of somebody who is not filed, or may yet land late."""
+    return bool(case.late) or bool(_begun(session, case))
+
+
+def keep_filed(session: Session, case: ImportCase) -> None:
+    """Have what was filed to its end stay, whatever of an import is looked for since a filing of it broke off."""
+    if case.late:
+        told = _remembered(case)
+        case.late = json.dumps(told | {"filed": sorted(filed_of(session, case).union(told["filed"]))})
 
 
 def late(session: Session) -> list[uuid.UUID]:
@@ -70,9 +81,9 @@ def spare(session: Session, case: ImportCase) -> None:
     filed = filed_of(session, case)
     if not filed:
         return
-    begun = sa.exists().where(
-        ImportObject.case_id == ImportCase.id, ImportObject.action != "", _whose(), ImportPerson.state != "filed"
-    )
+    decided = sa.exists().where(_whose(), ImportObject.action != "").correlate(ImportPerson)
+    unfiled = (ImportPerson.case_id == ImportCase.id, ImportPerson.state != "filed")
+    begun = sa.exists().where(*unfiled, decided)  # of those who are filed there are many, and of their objects
     others = session.scalars(
         sa.select(ImportCase)
         .where(ImportCase.organisation_id == case.organisation_id, ImportCase.id != case.id)
@@ -117,7 +128,8 @@ def _delete(session: Session, case: ImportCase, now: datetime, reason: str) -> i
 def _landed(session: Session, case: ImportCase, studies: list[str], filed: Collection[str]) -> list[uuid.UUID]:
     """Return the instances that an import brought into studies, without what is filed.
 
-    What another import has filed, or is filing, counts as well; a study whose processing is restricted stays.
+    What another import has filed, found here or is filing, papers too, counts as well; a study whose processing is
+    restricted stays.
     """
     elsewhere = sa.and_(ImportObject.case_id != case.id, ImportPerson.state == "filing")
     wanted = sa.exists().where(
@@ -126,17 +138,31 @@ def _landed(session: Session, case: ImportCase, studies: list[str], filed: Colle
     )  # fmt: skip
     found: list[uuid.UUID] = []
     for start in range(0, len(studies), CHUNK):
-        asked = (
-            sa.select(INSTANCE.c.id, INSTANCE.c.study_id, INSTANCE.c.sop_uid)
-            .join(STUDY, STUDY.c.id == INSTANCE.c.study_id)
-            .where(STUDY.c.organisation_id == case.organisation_id)
-            .where(STUDY.c.study_uid.in_(studies[start : start + CHUNK]))
-            .where(INSTANCE.c.correlation_id == case.correlation_id, ~wanted)
+        mine = (Study.organisation_id == case.organisation_id, Study.study_uid.in_(studies[start : start + CHUNK]))
+        asked = sa.select(INSTANCE.c.id, INSTANCE.c.study_id, INSTANCE.c.sop_uid).where(
+            of_studies(sa.select(Study.id).where(*mine)), INSTANCE.c.correlation_id == case.correlation_id, ~wanted
         )
         rows = [one for one in session.execute(asked) if one.sop_uid not in filed]
+        papers = _papers_elsewhere(session, case, studies[start : start + CHUNK]) if rows else set[str]()
+        rows = [one for one in rows if one.sop_uid not in papers]
         barred = {one for one in {row.study_id for row in rows} if access.is_barred(session, one)}
         found += [row.id for row in rows if row.study_id not in barred]
     return sorted(found)
+
+
+def _papers_elsewhere(session: Session, case: ImportCase, studies: Sequence[str]) -> set[str]:
+    """Return the SOP Instance UIDs of papers of some studies that other imports have filed, or found here, or may."""
+    whose = sa.and_(ImportPerson.case_id == ImportPaper.case_id, ImportPerson.number == ImportPaper.person_number)
+    asked = (
+        sa.select(ImportPaper.study_uid, ImportPaper.digest, ImportPaper.written)
+        .join(ImportPerson, whose)
+        .where(ImportPaper.organisation_id == case.organisation_id, ImportPaper.study_uid.in_(studies))
+        .where(ImportPaper.case_id != case.id, ImportPaper.digest != "", ImportPerson.state.in_(COUNTING))
+    )
+    found: set[str] = set()
+    for one in session.execute(asked):
+        found |= json.loads(one.written).keys() if one.written else {paper_uid(one.study_uid, one.digest)}
+    return found
 
 
 def _whose() -> sa.ColumnElement[bool]:

@@ -253,6 +253,7 @@ class FilingTurn:
                 person.state, person.filed_at = "filed", now
                 source = get_source(session, case.organisation_id, case.source_id)
                 case.ends_at = max(case.ends_at, ends_of(source, now))  # taken back as long as the study is here
+                broken_off.keep_filed(session, case)
                 self._parts.surroundings.send_on(session, case, person, studies_of(session, rows, chosen_of(person)))
         if stopped:
             raise ImportPutAside(finding=PUT_ASIDE)

@@ -47,7 +47,7 @@ WINDOWS = (256 << 10, 4 << 20, 64 << 20)
 MOST_WHOLE = 256 << 20
 """Larger ones without pixel data, or deflated, are not looked at. What has pixel data encapsulates no document."""
 _CHUNK = 1 << 20
-_UNDEFINED = 0xFFFFFFFF
+_UNDEFINED, _FRAMES = 0xFFFFFFFF, 0x00280008
 NO_ARCHIVE = "no-archive"
 """What is called a ZIP, and is none."""
 _BROKEN = frozenset({"empty", "not-dicom", "other-archive"})
@@ -154,10 +154,11 @@ def gather(files: Iterable[ParcelFile]) -> Gathered:
 
 
 def _take_texts(found: Gathered) -> None:
-    """Have plain texts be papers, but for what a viewer and a disc bring of their own."""
+    """Have plain texts be papers, but for what a viewer and a disc bring of their own; beside scripts they may be."""
     own = set(apart(found.left, found.folders())[1])
     taken = found.texts - own
     found.papers += sorted(taken)
+    found.seen += [LoosePaper(path) for path in sorted(taken)]
     found.left = [one for one in found.left if one.path not in taken]
     found.others = [path for path in found.others if path not in taken]
 
@@ -272,6 +273,14 @@ def _read(path: str, size: int, opened: Readable, prefix: bytes) -> tuple[Arrive
     return _passing(path, header, header.bulk, data, opened, total), header
 
 
+def _lacks_frames(ending: Ending, header: Header) -> bool:
+    """Say whether fragments whose end is not marked are fewer than the frames: a film alone holds all in one."""
+    fragments = ending.unclosed_fragments
+    if fragments is None or header.transfer_syntax.codec == "video":
+        return False
+    return fragments < (header.integer(_FRAMES) or 1)
+
+
 def _parsed(data: bytes, ts: str, total: int) -> Header:
     return parse(data, ts, truncated_ok=len(data) < total or not syntax_of(ts).deflated)
 
@@ -294,6 +303,6 @@ def _passing(
         ending.feed(chunk)
         read += len(chunk)
     declared = 0 if length == _UNDEFINED else at + 8 + length
-    if read < total or declared > read or ending.lacks:
+    if read < total or declared > read or ending.lacks or _lacks_frames(ending, header):
         raise Malformed("The object is cut off within its pixel data, or behind them.")
     return ArrivedObject.of(header, file=path, digest=whole.hexdigest(), pixels=pixels.hexdigest())

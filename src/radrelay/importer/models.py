@@ -153,11 +153,14 @@ class ImportPaper(Owned, Base):
     """
 
     __tablename__ = "import_paper"
-    __table_args__ = (Index("ix_import_paper_case", "case_id"),)
+    __table_args__ = (
+        Index("ix_import_paper_case", "case_id"),
+        Index("ix_import_paper_study", "organisation_id", "study_uid"),
+    )
 
     case_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("import_case.id", ondelete="CASCADE"))
     file_name: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(String(16))  # document, picture, other
+    kind: Mapped[str] = mapped_column(String(16))  # document, picture, text, other
     digest: Mapped[str] = mapped_column(String(64), default="")
     person_number: Mapped[int | None] = mapped_column(Integer)
     study_uid: Mapped[str] = mapped_column(String(64), default="")

@@ -12,17 +12,20 @@ LARGEST_TEXT = 1 << 20
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LINES = re.compile(r"\r\n?|\n|\f")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
-_LETTERS = "ÄÖÜäöüßàâáãåæçèéêëìíîïñòóôõøùúûýÿÀÂÁÅÆÇÈÉÊËÍÑÓÔØÚÛ"
+_LETTERS = "ÄÖÜäöüßàâáãåæçèéêëìíîïñòóôõøùúûÿÀÂÁÅÆÇÈÉÊËÍÑÓÔØÚÛ"
 _SIGNS = "§°µ²³¹½¼¾·±×÷«»–—‘’‚“”„…•€™®©´\xa0\xad"
 _WESTERN = re.compile(f"[\x00-\x7f{_LETTERS}{_SIGNS}]*")
 _RUN = re.compile("[^\x00-\x7f]{3}")
+_AMID = re.compile(f"[A-Za-z{_LETTERS}][„“”‚§¹³][A-Za-z{_LETTERS}]")
+"""Signs that stand in no word: ä, ö and é of DOS, ß of Mac OS, ą and ł of Windows-1250 would be read so."""
 
 
 def text_of(content: bytes) -> str | None:
     """Return a text with DICOM's ends of lines (CR LF), as UTF-8 or UTF-16 says it, or by Western letters among others.
 
-    Windows-1252 is believed where all that is not ASCII is a letter or sign of Western languages and never stands three
-    in a row: read so, Cyrillic, Greek or Japanese of other character sets has rows of them.
+    Windows-1252 is believed where all that is not ASCII is a letter or sign of Western languages, never stands three
+    in a row, and no sign stands in a word: read so, Cyrillic, Greek or Japanese of other character sets has rows of
+    them, and Western texts of others have signs for letters.
     """
     if len(content) > LARGEST_TEXT:
         return None
@@ -41,4 +44,4 @@ def _western(content: bytes) -> str:
         text = content.decode("cp1252")
     except UnicodeDecodeError:
         return ""
-    return text if _WESTERN.fullmatch(text) and not _RUN.search(text) else ""
+    return text if _WESTERN.fullmatch(text) and not (_RUN.search(text) or _AMID.search(text)) else ""

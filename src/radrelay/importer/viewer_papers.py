@@ -1,4 +1,4 @@
-"""Pictures and documents that are a disc's viewer's own: icons, logos, pictures of its help, its manual.
+"""Pictures, documents and texts that are a disc's viewer's own: icons, logos, pictures of its help, its manual.
 
 In: papers by path and size, folders as `left_out` tells them, and what XDM metadata name. Out: what is a viewer's for
 certain, and what may be. A viewer's for certain is only what lies in a folder of its own (a program's or a script's,
@@ -34,7 +34,7 @@ _BARE = frozenset((0x01, *range(0xD0, 0xD9)))
 
 @dataclass(frozen=True, slots=True)
 class LoosePaper:
-    """A document or picture; of a picture its longer side in pixels where its first bytes say it, else none."""
+    """A document, text or picture; of a picture its longer side in pixels where its first bytes say it, else none."""
 
     path: str
     side: int | None = None

@@ -128,7 +128,11 @@ class Quarantined(Owned, Base):
     """
 
     __tablename__ = "quarantined"
-    __table_args__ = (Index("ix_quarantined_received", "organisation_id", "received_at"),)
+    __table_args__ = (
+        Index("ix_quarantined_received", "organisation_id", "received_at"),
+        Index("ix_quarantined_record", "organisation_id", "record_id"),
+        Index("ix_quarantined_correlation", "organisation_id", "correlation_id"),
+    )
 
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
     parcel_id: Mapped[uuid.UUID | None] = mapped_column(Id)

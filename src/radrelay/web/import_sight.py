@@ -18,10 +18,11 @@ from radrelay import access
 from radrelay.access import Principal, Right
 from radrelay.access.models import Restricted
 from radrelay.archive.models import Study
+from radrelay.importer.cases import FILED
 from radrelay.importer.findings import Finding, LocalKey
 from radrelay.importer.import_errors import PatientUnseen
 from radrelay.importer.matching import Matched
-from radrelay.importer.models import ImportPerson
+from radrelay.importer.models import ImportObject, ImportPerson
 from radrelay.importer.standing import UNFILED, Standing, key_of
 from radrelay.importer.surroundings import Known
 from radrelay.importer.written_down import candidates_of, chosen_of, held_elsewhere
@@ -77,6 +78,18 @@ def key_chosen(person: ImportPerson) -> LocalKey | None:
     """Return who somebody is here, by issuer and ID; none while nobody has said."""
     chosen = chosen_of(person)
     return None if chosen is None else (chosen.issuer, chosen.patient_id)
+
+
+def keys_filed(session: Session, person: ImportPerson) -> set[LocalKey]:
+    """Return who somebody is here; once names have ended, whose what was filed of them is."""
+    chosen = key_chosen(person)
+    if chosen is not None or person.state != FILED:
+        return set() if chosen is None else {chosen}
+    mine = (ImportObject.case_id == person.case_id, ImportObject.person_number == person.number)
+    filed = sa.select(ImportObject.study_uid).where(*mine)
+    whose = sa.select(Study.patient_issuer, Study.patient_id_value).distinct()
+    asked = whose.where(Study.organisation_id == person.organisation_id, Study.study_uid.in_(filed))
+    return {(issuer, patient_id) for issuer, patient_id in session.execute(asked)}
 
 
 def told_of(person: ImportPerson, standing: Standing) -> set[LocalKey]:

@@ -62,7 +62,7 @@ from radrelay.web.import_shapes import (
     order_shown,
     shown,
 )
-from radrelay.web.import_sight import Sight, key_chosen, seen_by, told_of
+from radrelay.web.import_sight import Sight, key_chosen, keys_filed, seen_by, told_of
 from radrelay.web.import_wishes import OrderSeen, Under
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
@@ -308,15 +308,15 @@ def require_seen(
     patient: LocalPatient | None = None,
 ) -> None:  # fmt: skip
     """Raise `PatientUnseen` where who was chosen, or is to be (`patient`), is kept from who asks."""
-    keys = [key_chosen(person_in(session, case_id, number))]
-    keys += [(patient.issuer, patient.patient_id)] if patient is not None else []
-    Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
+    keys = keys_filed(session, person_in(session, case_id, number))
+    keys |= {(patient.issuer, patient.patient_id)} if patient is not None else set()
+    Sight.of(services, session, principal, keys).require(*keys)
 
 
 def require_all_seen(services: WebServices, session: Session, principal: Principal, case_id: uuid.UUID) -> None:
     """Raise `PatientUnseen` where somebody in an import was chosen, or is filed as, who is kept from who asks."""
-    keys = [key_chosen(one) for one in cases.people_of(session, case_id)]
-    Sight.of(services, session, principal, [one for one in keys if one is not None]).require(*keys)
+    keys = {key for one in cases.people_of(session, case_id) for key in keys_filed(session, one)}
+    Sight.of(services, session, principal, keys).require(*keys)
 
 
 def chosen_in(session: Session, case_id: uuid.UUID, number: int) -> LocalPatient | None:

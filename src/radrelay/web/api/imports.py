@@ -206,7 +206,8 @@ def show_picture(request: Request, services: Services, principal: Authenticated,
 def retry_import(request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID) -> Import:
     """Have a failed import go on where it was."""
     with services.database.write() as session:
-        reached_case(services, session, principal, case_id)
+        if reached_case(services, session, principal, case_id, lock=True).resumes == cases.CHECKING:
+            importing.require_all_seen(services, session, principal, case_id)  # a check leaves nobody chosen
         row = beginning.retry(session, principal.organisation_id, case_id, services.clock.now())
         put_on_record(session, request, principal, "import.retry", row, {})
         return importing.listed(services, session, principal, [row])[0]

@@ -1394,7 +1394,9 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined")),
     )
+    op.create_index("ix_quarantined_correlation", "quarantined", ["organisation_id", "correlation_id"], unique=False)
     op.create_index("ix_quarantined_received", "quarantined", ["organisation_id", "received_at"], unique=False)
+    op.create_index("ix_quarantined_record", "quarantined", ["organisation_id", "record_id"], unique=False)
     op.create_table(
         "series",
         sa.Column("study_id", Id(), nullable=False),
@@ -2464,6 +2466,7 @@ def importer_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_paper")),
     )
     op.create_index("ix_import_paper_case", "import_paper", ["case_id"], unique=False)
+    op.create_index("ix_import_paper_study", "import_paper", ["organisation_id", "study_uid"], unique=False)
     op.create_table(
         "import_upload",
         sa.Column("case_id", Id(), nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import imagecodecs
@@ -28,11 +29,17 @@ def test_papers_are_called_as_on_the_medium_and_what_is_here_is_not_announced(op
     one["findings"].append(finding("passed", "viewer-files", files=1, left="86c647a5.zip/README.TXT"))
     site.world.imports.cases[1] = one
     page = open_page(FITS, width=360, height=740, language="de", touch=True)
-    papers = page.locator("[data-person] li.small")
+    papers = page.locator("[data-person] li.small .told")
     expect(papers.filter(has_text="Befund.pdf")).to_have_text(
         "Befund.pdf ist schon hier und wird nicht noch einmal abgelegt"
     )
     expect(papers.filter(has_text="Brief.pdf")).to_have_text("Brief.pdf kommt als eigene Serie zur Studie")
+    out = page.locator("[data-person]").get_by_role("button", name="weglassen")
+    expect(out).to_have_count(1)
+    expect(out).to_have_accessible_name("Brief.pdf weglassen")
+    expect(papers.get_by_role("link", name="Brief.pdf")).to_have_attribute(
+        "href", re.compile(r"/papers\?name=86c647a5")
+    )
     others = page.locator("[data-others]")
     expect(others).to_have_text("12 weitere Dateien des Mediums bleiben beim Paket", use_inner_text=True)
     others.locator("summary").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 
 import imagecodecs
@@ -10,8 +11,9 @@ import numpy as np
 import segno
 from playwright.sync_api import expect
 
-from tests.frontend.conftest import OpenPage, Site, settled
+from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_imports import Row, finding, fitting, stopped
+from tests.frontend.fake_office import ago
 from tests.frontend.test_imports_page import FAILED, FITS, STOPPED
 from tests.pages import violations
 
@@ -48,6 +50,37 @@ def test_papers_are_called_as_on_the_medium_and_what_is_here_is_not_announced(op
     settled(page, site)
     assert violations(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_of_several_imports_that_wait_for_one_patient_it_is_said_which_is_which(
+    open_page: OpenPage, site: Site
+) -> None:
+    world = site.world.imports
+    head = {"studies": 1, "study_date": "2026-02-01", "modalities": ["MR"], "description": "MRT Kopf"}
+    world.cases.append({**fitting(9), "came": head})
+    one, *others = world.patients
+    more = {**one["waiting"][0], "id": str(uuid.UUID(int=7009)), "objects": 12, "also": 0}
+    world.patients = [{**one, "waiting": [*one["waiting"], more]}, *others]
+    page = open_page("/imports", width=360, height=740, language="de", touch=True)
+    waits = page.locator("section.today [data-patient]")
+    expect(waits.first.locator("[data-which]")).to_have_text(
+        ["01.03.2026 · CT · CT Thorax mit KM", "01.02.2026 · MR · MRT Kopf"]
+    )
+    expect(waits.nth(1).locator("[data-which]")).to_have_count(0)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_nobody_waits_for_the_next_try_of_a_portal_that_does_not_answer(open_page: OpenPage, site: Site) -> None:
+    one = site.world.imports.cases[0]
+    facts = {"host": "portal.klinik-nord.example", "next_attempt_at": ago(minutes=-5)}
+    one |= {"bytes_received": 0, "bytes_expected": None}
+    one["error"] = {"code": "portal-unreachable", "detail": "", "facts": facts}
+    page = open_page(f"/imports/{one['id']}", language="de")
+    expect(page.get_by_text("Es wird von selbst erneut versucht")).to_have_text(
+        re.compile(r"versucht: in \d Min\.\s*$")
+    )
+    page.get_by_role("button", name="Von Hand holen").click()
+    until(lambda: [name for name, _ in site.world.imports.calls] == ["by-hand"], "it is fetched by hand")
 
 
 def test_two_who_may_be_one_are_named_both(open_page: OpenPage, site: Site) -> None:

@@ -137,6 +137,7 @@ export default {
   'imports.way.host': 'Ask an administrator to confirm this portal; then it goes on by itself.',
   'imports.way.hostAdmin': 'Confirm this portal on the page of imports if you trust it; then it goes on by itself.',
   'imports.way.reactivation': 'Ask the institution that gave out the paper to reactivate the link. Then try again here.',
+  'imports.way.released': 'Ask the institution whether the images have been released, then try again here. If the portal shows them in the browser, choose “Fetch it by hand”.',
   'imports.way.anew': 'This one cannot go on. Begin a new import, with a new paper if need be.',
   'imports.way.by-hand': 'Choose “Fetch it by hand” below: you open the portal yourself, and bring here what it gives. Trying again helps only once it is otherwise there, or there is a recipe for this portal here.',
   'imports.way.retry': 'Try again. If it stays like this, give it up and bring the images as files.',

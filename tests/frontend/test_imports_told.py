@@ -147,6 +147,29 @@ def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
     expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 2 weitere")
 
 
+def test_what_is_chosen_after_something_else_takes_its_place_and_says_so_or_joins_it(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = open_page("/imports", width=360, height=740, language="de", touch=True)
+    choose = page.locator("form.card input[type=file]").first
+    choose.set_input_files([{"name": "CT.zip", "mimeType": "", "buffer": b"ct"}])
+    expect(page.locator("[data-before]")).to_have_count(0)
+    choose.set_input_files([{"name": f"{at}.dcm", "mimeType": "", "buffer": b"x"} for at in range(2)])
+    expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 1 weitere")
+    expect(page.locator("[data-before] span")).to_have_text("„CT.zip“ war vorher gewählt und kommt jetzt nicht mit.")
+    settled(page, site)
+    assert violations(page) == []
+    page.get_by_role("button", name="Beides hochladen").click()
+    expect(page.locator("[data-picked] strong")).to_have_text("CT.zip und 2 weitere")
+    expect(page.locator("[data-before]")).to_have_count(0)
+    page.locator("form.card label").filter(has_text="Behandlung").click()
+    page.get_by_text("Ich bestätige").click()
+    page.get_by_role("button", name="Hochladen und prüfen").click()
+    calls = site.world.imports.calls
+    until(lambda: "done" in dict(calls), "no more follow")
+    assert sorted(told for what, told in calls if what == "files") == ["0.dcm", "1.dcm", "CT.zip"]
+
+
 def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage, site: Site, tmp_path: Path) -> None:
     link, photo, scan = "https://portal.klinik-nord.example/?token=ABC", tmp_path / "IMG_2231.png", tmp_path / "CT.png"
     segno.make(link, error="m").save(str(photo), scale=6, border=4)

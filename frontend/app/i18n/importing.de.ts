@@ -30,6 +30,8 @@ export default {
   'imports.kept': 'Das stand noch von vorhin hier: Sehen Sie nach, ob es zusammengehört.',
   'imports.emptyForm': 'Formular leeren',
   'imports.pickedMore': ['und {n} weitere', 'und {n} weitere'],
+  'imports.chosenBefore': '„{name}“ war vorher gewählt und kommt jetzt nicht mit.',
+  'imports.takeBoth': 'Beides hochladen',
   'imports.otherThing': 'Etwas anderes',
   'imports.birthDate': 'Geburtsdatum',
   'imports.birthDateHint': 'der Patientin oder des Patienten, wie gesagt oder auf dem Papier',

@@ -28,6 +28,8 @@ export default {
   'imports.kept': 'This was still here from before: look whether it belongs together.',
   'imports.emptyForm': 'Empty the form',
   'imports.pickedMore': ['and {n} more', 'and {n} more'],
+  'imports.chosenBefore': '“{name}” was chosen before this, and is not brought now.',
+  'imports.takeBoth': 'Bring both',
   'imports.otherThing': 'Something else',
   'imports.birthDate': 'Birth date',
   'imports.birthDateHint': 'of the patient, as they or the paper say it',

@@ -9,7 +9,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import segno
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_imports import Row, finding, fitting, stopped
@@ -143,7 +143,7 @@ def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
     expect(page.locator("[data-walk]")).to_have_count(0)
     page.get_by_role("button", name="Etwas anderes").click()
     choose = page.locator("form.card input[type=file]").first
-    choose.set_input_files([{"name": f"{at}.dcm", "mimeType": "", "buffer": b"x"} for at in range(3)])
+    choose.set_input_files([FilePayload(name=f"{at}.dcm", mimeType="", buffer=b"x") for at in range(3)])
     expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 2 weitere")
 
 
@@ -152,9 +152,9 @@ def test_what_is_chosen_after_something_else_takes_its_place_and_says_so_or_join
 ) -> None:
     page = open_page("/imports", width=360, height=740, language="de", touch=True)
     choose = page.locator("form.card input[type=file]").first
-    choose.set_input_files([{"name": "CT.zip", "mimeType": "", "buffer": b"ct"}])
+    choose.set_input_files([FilePayload(name="CT.zip", mimeType="", buffer=b"ct")])
     expect(page.locator("[data-before]")).to_have_count(0)
-    choose.set_input_files([{"name": f"{at}.dcm", "mimeType": "", "buffer": b"x"} for at in range(2)])
+    choose.set_input_files([FilePayload(name=f"{at}.dcm", mimeType="", buffer=b"x") for at in range(2)])
     expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 1 weitere")
     expect(page.locator("[data-before] span")).to_have_text("„CT.zip“ war vorher gewählt und kommt jetzt nicht mit.")
     settled(page, site)

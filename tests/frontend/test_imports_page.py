@@ -227,10 +227,14 @@ def test_files_that_are_dropped_become_an_import_once_the_basis_is_confirmed(ope
     expect(page.locator("[data-picked]")).to_contain_text("CD.zip")
     assert world.calls == []
     _begin(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.get_by_role("button", name="Hochladen und prüfen").click()
     until(lambda: [name for name, _ in world.calls] == ["begin", "announce", "files", "done"], "it was brought")
     assert world.calls[1:3] == [("announce", {"files": 1, "bytes": 5000}), ("files", "CD.zip")]
     assert world.calls[3][1]["lacking"] == []
+    expect(page.get_by_text("Jede Datei wird angesehen")).to_be_visible()
+    assert not [url for url in asked if url.endswith("/guide")], "nobody is asked for more"
 
 
 @pytest.mark.parametrize(("width", "language"), [(360, "de"), (1440, "en")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from pathlib import Path
 
 import imagecodecs
@@ -9,8 +11,9 @@ import numpy as np
 import segno
 from playwright.sync_api import FilePayload, expect
 
-from tests.frontend.conftest import OpenPage, Site, settled
+from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_imports import Row, finding, fitting, stopped
+from tests.frontend.fake_office import ago
 from tests.frontend.test_imports_page import FAILED, FITS, STOPPED
 from tests.pages import violations
 
@@ -28,11 +31,17 @@ def test_papers_are_called_as_on_the_medium_and_what_is_here_is_not_announced(op
     one["findings"].append(finding("passed", "viewer-files", files=1, left="86c647a5.zip/README.TXT"))
     site.world.imports.cases[1] = one
     page = open_page(FITS, width=360, height=740, language="de", touch=True)
-    papers = page.locator("[data-person] li.small")
+    papers = page.locator("[data-person] li.small .told")
     expect(papers.filter(has_text="Befund.pdf")).to_have_text(
         "Befund.pdf ist schon hier und wird nicht noch einmal abgelegt"
     )
     expect(papers.filter(has_text="Brief.pdf")).to_have_text("Brief.pdf kommt als eigene Serie zur Studie")
+    out = page.locator("[data-person]").get_by_role("button", name="weglassen")
+    expect(out).to_have_count(1)
+    expect(out).to_have_accessible_name("Brief.pdf weglassen")
+    expect(papers.get_by_role("link", name="Brief.pdf")).to_have_attribute(
+        "href", re.compile(r"/papers\?name=86c647a5")
+    )
     others = page.locator("[data-others]")
     expect(others).to_have_text("12 weitere Dateien des Mediums bleiben beim Paket", use_inner_text=True)
     others.locator("summary").click()
@@ -41,6 +50,37 @@ def test_papers_are_called_as_on_the_medium_and_what_is_here_is_not_announced(op
     settled(page, site)
     assert violations(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_of_several_imports_that_wait_for_one_patient_it_is_said_which_is_which(
+    open_page: OpenPage, site: Site
+) -> None:
+    world = site.world.imports
+    head = {"studies": 1, "study_date": "2026-02-01", "modalities": ["MR"], "description": "MRT Kopf"}
+    world.cases.append({**fitting(9), "came": head})
+    one, *others = world.patients
+    more = {**one["waiting"][0], "id": str(uuid.UUID(int=7009)), "objects": 12, "also": 0}
+    world.patients = [{**one, "waiting": [*one["waiting"], more]}, *others]
+    page = open_page("/imports", width=360, height=740, language="de", touch=True)
+    waits = page.locator("section.today [data-patient]")
+    expect(waits.first.locator("[data-which]")).to_have_text(
+        ["01.03.2026 · CT · CT Thorax mit KM", "01.02.2026 · MR · MRT Kopf"]
+    )
+    expect(waits.nth(1).locator("[data-which]")).to_have_count(0)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_nobody_waits_for_the_next_try_of_a_portal_that_does_not_answer(open_page: OpenPage, site: Site) -> None:
+    one = site.world.imports.cases[0]
+    facts = {"host": "portal.klinik-nord.example", "next_attempt_at": ago(minutes=-5)}
+    one |= {"bytes_received": 0, "bytes_expected": None}
+    one["error"] = {"code": "portal-unreachable", "detail": "", "facts": facts}
+    page = open_page(f"/imports/{one['id']}", language="de")
+    expect(page.get_by_text("Es wird von selbst erneut versucht")).to_have_text(
+        re.compile(r"versucht: in \d Min\.\s*$")
+    )
+    page.get_by_role("button", name="Von Hand holen").click()
+    until(lambda: [name for name, _ in site.world.imports.calls] == ["by-hand"], "it is fetched by hand")
 
 
 def test_two_who_may_be_one_are_named_both(open_page: OpenPage, site: Site) -> None:
@@ -106,6 +146,29 @@ def test_a_recording_that_is_chosen_where_imports_begin_is_no_import(
     three = [FilePayload(name=f"{at}.dcm", mimeType="", buffer=b"x") for at in range(3)]
     choose.set_input_files(three)
     expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 2 weitere")
+
+
+def test_what_is_chosen_after_something_else_takes_its_place_and_says_so_or_joins_it(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = open_page("/imports", width=360, height=740, language="de", touch=True)
+    choose = page.locator("form.card input[type=file]").first
+    choose.set_input_files([FilePayload(name="CT.zip", mimeType="", buffer=b"ct")])
+    expect(page.locator("[data-before]")).to_have_count(0)
+    choose.set_input_files([FilePayload(name=f"{at}.dcm", mimeType="", buffer=b"x") for at in range(2)])
+    expect(page.locator("[data-picked] strong")).to_have_text("0.dcm und 1 weitere")
+    expect(page.locator("[data-before] span")).to_have_text("„CT.zip“ war vorher gewählt und kommt jetzt nicht mit.")
+    settled(page, site)
+    assert violations(page) == []
+    page.get_by_role("button", name="Beides hochladen").click()
+    expect(page.locator("[data-picked] strong")).to_have_text("CT.zip und 2 weitere")
+    expect(page.locator("[data-before]")).to_have_count(0)
+    page.locator("form.card label").filter(has_text="Behandlung").click()
+    page.get_by_text("Ich bestätige").click()
+    page.get_by_role("button", name="Hochladen und prüfen").click()
+    calls = site.world.imports.calls
+    until(lambda: "done" in dict(calls), "no more follow")
+    assert sorted(told for what, told in calls if what == "files") == ["0.dcm", "1.dcm", "CT.zip"]
 
 
 def test_a_photo_of_the_paper_that_is_dropped_gives_its_link(open_page: OpenPage, site: Site, tmp_path: Path) -> None:

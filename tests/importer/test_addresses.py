@@ -52,6 +52,8 @@ def shlink(**told: object) -> str:
         ("https://Portal.example?Token=A1", "https://portal.example?Token=A1"),
         ("SHLINK:/eyJh", "shlink:/eyJh"),
         ("https://Viewer.example#shlink:/eyJh", "https://viewer.example#shlink:/eyJh"),
+        ("Code 12345 auf www.Portal.example.", "https://www.portal.example"), ("x@www.portal.example", ""),
+        ("www.klinik.example, Ihr Link: portal.example/x?token=A1", "https://portal.example/x?token=A1"),
         ("", ""), ("Max Mustermann", ""), ("max@mail.example/x", ""), ("19.04.1970", ""), ("javascript:alert(1)", ""),
     ],
 )  # fmt: skip

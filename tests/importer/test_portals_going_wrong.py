@@ -224,10 +224,15 @@ def test_a_portal_that_fell_silent_is_not_tried_again_by_itself_and_others_say_w
     house.delete(case_id)
     confirmed(house, "127.0.0.1:1")
     away = house.begin(BORN, f"http://127.0.0.1:1/portal?token={TOKEN}")
+    house.post(f"/{away}/by-hand", expect=409)  # it is just being asked
     waits = house.turn(away, turns=1)
     assert (waits["state"], waits["error"]["code"]) == ("fetching", "portal-unreachable")
+    assert waits["error"]["facts"]["host"] == "127.0.0.1:1", "as it is allowed and counted"
     next_one = datetime.fromisoformat(waits["error"]["facts"]["next_attempt_at"])
     assert next_one == house.site.clock.now() + timedelta(seconds=jobs.PAUSES_S[0])
+    by_hand = house.post(f"/{away}/by-hand", expect=202)
+    assert (by_hand["state"], by_hand["connector"]) == ("receiving", "guided"), "nobody has to wait for the next try"
+    assert house.turn(away)["state"] == "receiving"
     house.delete(away)
 
 

@@ -264,7 +264,7 @@ SCOPED: set[Operation] = {
     ("POST", "/api/imports/{case_id}/confirmations"),
     *(("POST", f"/api/imports/{{case_id}}/people/{{number}}/{act}") for act in ("file", "send-on", "take-back")),
     *(("GET", f"/api/imports/{{case_id}}/people/{{number}}/{end}") for end in ("differences", "orders")),
-    *(("GET", f"/api/imports/{{case_id}}/{end}") for end in ("guide", "picture")),
+    *(("GET", f"/api/imports/{{case_id}}/{end}") for end in ("guide", "papers", "picture")),
     *((method, "/api/imports/{case_id}/report") for method in ("GET", "POST")),
 }  # fmt: skip
 OF_VISITORS: set[Operation] = {
@@ -346,6 +346,7 @@ PARAMETERS = {
     "/api/audit/people": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/imports/{case_id}/files": {"name": "a.dcm"},
+    "/api/imports/{case_id}/papers": {"name": "a.pdf"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
     "/api/view": {"accession": "A1"},  # without any, it is no address at all
     "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},

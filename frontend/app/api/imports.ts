@@ -282,6 +282,8 @@ export const imports = {
   /** `shown` is whom the page shows as chosen till now. */
   choose: (id: string, number: number, patient: PatientChosen | null, order: OrderChosen | null, shown: PatientChosen | null) =>
     put<ImportDetail>(`${of(id, number)}/patient`, { patient, order, instead_of: under(shown) }),
+  /** Where a paper is read as it came. */
+  paperUrl: (id: string, name: string) => `${importAt(id)}/papers${queryString({ name })}`,
   takePapers: (id: string, number: number, files: readonly string[], filed: boolean) => put<ImportDetail>(`${of(id, number)}/papers`, { files, filed }),
   confirm: (id: string, number: number | null, keys: readonly string[], seen: boolean, shown: PatientChosen | null = null) =>
     post<ImportDetail>(`${importAt(id)}/confirmations`, { number, keys, seen, under: under(shown) }),

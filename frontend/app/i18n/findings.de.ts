@@ -80,7 +80,7 @@ export default {
   'imports.todo.list-empty': 'Fragen Sie das Haus, ob die Bilder freigegeben sind. Zeigt das Portal sie im Browser, laden Sie sie dort herunter und diese Dateien dann hier hoch.',
   'imports.todo.parcel-empty': 'Laden Sie andere Dateien hoch, oder bitten Sie das Haus um die Bilder.',
   'imports.todo.papers-alone': 'Laden Sie auch die Bilder hoch, oder bitten Sie das Haus darum; Papiere allein werden hier nicht abgelegt.',
-  'imports.todo.birth-date-differs': 'Vergleichen Sie mit dem Papier und der Person. War es vertippt, berichtigen Sie es; sonst sind es die Bilder von jemand anderem: nicht ablegen.',
+  'imports.todo.birth-date-differs': 'Vergleichen Sie mit dem Papier und der Person. War es vertippt, berichtigen Sie es; sonst sind es die Bilder von jemand anderem: nicht ablegen. Enthält das Paket mehrere Personen, die hier behandelt werden, beginnen Sie für jede einen eigenen Import mit ihrem Geburtsdatum.',
   'imports.todo.nobody-fits': 'Ist die Person hier eine andere, geben Sie sie unten ein. Sonst nicht ablegen.',
   'imports.todo.chosen-contradicts': 'Wählen Sie eine andere Person; diese ist nicht, wen die Bilder nennen.',
   'imports.todo.somebody-unseen': 'Überlassen Sie das einer Kollegin oder einem Kollegen, die geschützte Studien sehen.',

@@ -78,7 +78,7 @@ export default {
   'imports.todo.list-empty': 'Ask the institution whether the images have been released. If the portal shows them in a browser, download them there, and bring these files here.',
   'imports.todo.parcel-empty': 'Bring other files, or ask the institution for the images.',
   'imports.todo.papers-alone': 'Bring the images, too, or ask the institution for them; papers alone are not filed here.',
-  'imports.todo.birth-date-differs': 'Compare with the paper and the patient. If it was mistyped, correct it; else these are somebody else’s images: do not file them.',
+  'imports.todo.birth-date-differs': 'Compare with the paper and the patient. If it was mistyped, correct it; else these are somebody else’s images: do not file them. If the parcel holds several of your patients, begin an import of its own for each, with their birth date.',
   'imports.todo.nobody-fits': 'If the patient is another one here, enter them below. Else do not file it.',
   'imports.todo.chosen-contradicts': 'Choose another patient; this one is not whom the images name.',
   'imports.todo.somebody-unseen': 'Leave it to a colleague who sees restricted studies.',

@@ -45,7 +45,7 @@ export default {
   'problem.import-chosen-otherwise': 'Inzwischen hat jemand eine andere Person oder einen anderen Auftrag gewählt; bitte erneut ansehen.',
   'problem.import-moved-on': 'Der Import ist inzwischen weiter; bitte erneut ansehen.',
   'problem.import-no-link':
-    'Darin steht kein Link, der zu Bildern führt. Bitte den ganzen Link vom Papier oder aus der Nachricht übernehmen.',
+    'Darin steht kein Link, der zu Bildern führt. Bitte den ganzen Link vom Papier oder aus der Nachricht übernehmen; steht dort nur ein Code, auch die Adresse des Portals (www.…).',
   'problem.import-link-unreadable': 'Der Link ist hier nicht mehr lesbar; bitte erneut eingeben.',
   'problem.import-stopped': 'Etwas hält das auf; so kann es nicht abgelegt werden.',
   'problem.import-put-aside': 'Nichts ist abgelegt: Unter denselben Nummern war inzwischen anderes da.',

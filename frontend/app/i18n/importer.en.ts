@@ -37,7 +37,7 @@ export default {
   'problem.import-finding-gone': 'What you wanted to confirm is not found like that any more; look at it again.',
   'problem.import-chosen-otherwise': 'Somebody has chosen another patient or order meanwhile; look at it again.',
   'problem.import-moved-on': 'The import has moved on meanwhile; look at it again.',
-  'problem.import-no-link': 'This holds no link that leads to images. Copy the whole link from the paper or the message.',
+  'problem.import-no-link': 'This holds no link that leads to images. Copy the whole link from the paper or the message; if there is a code alone, enter the portal’s address (www.…) with it.',
   'problem.import-link-unreadable': 'The link can no longer be read here; enter it again.',
   'problem.import-stopped': 'A finding stops this; it cannot be filed like this.',
   'problem.import-put-aside': 'Nothing is filed: something else of the same numbers had come first.',

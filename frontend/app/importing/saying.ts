@@ -16,7 +16,7 @@ export const stateText = (one: Import): string => t(`imports.state.${one.waits_t
 export function nextTryText({ state, error }: Pick<Import, 'state' | 'error'>, now: number): string {
   const at = error?.facts['next_attempt_at'];
   if (!error || !WORKED_ON.has(state)) return '';
-  return typeof at === 'string' && Date.parse(at) > now ? t('imports.nextTry', { when: formatRelative(at, now) }) : t('imports.triedAgain');
+  return typeof at === 'string' && Date.parse(at) > now ? t('imports.nextTry', { when: formatRelative(at, now) }).replace(/\.\.$/, '.') : t('imports.triedAgain');
 }
 
 /** Why a file cannot be read is said with the words of plain imports. */

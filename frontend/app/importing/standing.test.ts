@@ -5,7 +5,7 @@ import { allWords, setLanguage } from '../i18n/index.svelte';
 import { readDate } from './dates';
 import { countsText, isAsked, ledElsewhere } from './portals';
 import { becomesText, cameText, nextTryText } from './saying';
-import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isNameless, isWeighty, issuerApart, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, wasFiled, wayOn } from './standing';
+import { byWeight, distinct, inOrder, isDeadEnd, isKeptBack, isNameless, isWeighty, issuerApart, missingOf, nearness, nextOpen, parted, questionText, shareOf, verdictOf, waitsForNextTry, wasFiled, wayOn } from './standing';
 
 const finding = (level: ImportFinding['level'], code: string, at: string | null = null): ImportFinding => ({
   key: code, level, code, facts: {}, study_uid: '', confirmed_by: at ? 'weber' : '', confirmed_at: at,
@@ -118,7 +118,7 @@ it('asks in the language of the reader, and tells how far it is where that is kn
 
 it('knows what a person can do about a failure', () => {
   const after = (code: string): string => wayOn({ resumes: 'fetching', error: { code, detail: '', facts: {} } });
-  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-login-ended', 'portal-broke-off', 'portal-unclear'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry', 'by-hand']);
+  expect(['portal-answer-wrong', 'portal-not-allowed', 'portal-link-expired', 'portal-login-ended', 'portal-broke-off', 'portal-unclear', 'portal-nothing-listed'].map(after)).toEqual(['answers', 'host', 'reactivation', 'anew', 'retry', 'by-hand', 'released']);
 });
 
 it('offers no answer once the last attempt is spent, and leads to a new link', () => {
@@ -137,6 +137,8 @@ it('says when it is tried again by itself, where it is', () => {
   const now = Date.parse('2026-01-01T12:00:00Z');
   const error = { code: 'portal-unreachable', detail: '', facts: { next_attempt_at: '2026-01-01T12:05:00Z' } };
   expect(nextTryText({ state: 'fetching', error }, now)).toMatch(/5 min/i);
+  expect(nextTryText({ state: 'fetching', error }, now)).not.toMatch(/\.\.$/);
+  expect([waitsForNextTry({ state: 'fetching', error }, now), waitsForNextTry({ state: 'fetching', error }, now + 600_000), waitsForNextTry({ state: 'failed', error }, now)]).toEqual([true, false, false]);
   expect(nextTryText({ state: 'fetching', error }, now + 600_000)).not.toMatch(/min/i);
   expect([nextTryText({ state: 'failed', error }, now), nextTryText({ state: 'fetching', error: null }, now)]).toEqual(['', '']);
 });

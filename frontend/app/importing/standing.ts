@@ -130,6 +130,12 @@ export function verdictOf(all: Pick<ImportDetail, 'findings'>, person: ImportedP
   return missingOf(all, person, undecided).length > 0 ? 'look' : 'ready';
 }
 
+/** The portal did not answer, and the next try is a while off: nobody has to wait for it. */
+export function waitsForNextTry({ state, error }: Pick<Import, 'state' | 'error'>, now: number): boolean {
+  const at = error?.facts['next_attempt_at'];
+  return state === 'fetching' && typeof at === 'string' && Date.parse(at) > now;
+}
+
 /** It names nobody any more: its time is over, though what was filed may be here still. */
 export const isNameless = ({ state, came }: Pick<Import, 'state' | 'came'>): boolean => state === 'over' || (state === 'filed' && came === null);
 
@@ -156,12 +162,13 @@ const OF_ANSWERS = new Set(['portal-answer-wrong', 'portal-answer-unusable']);
 const isSpent = (error: Import['error']): boolean => error?.code === 'portal-attempts-spent' || (error?.code === 'portal-answer-wrong' && error.facts['left'] === 0);
 
 /** What a person can do about a failed import. */
-export function wayOn({ error, resumes }: Pick<Import, 'error' | 'resumes'>): 'answers' | 'spent' | 'host' | 'by-hand' | 'reactivation' | 'anew' | 'retry' {
+export function wayOn({ error, resumes }: Pick<Import, 'error' | 'resumes'>): 'answers' | 'spent' | 'host' | 'by-hand' | 'reactivation' | 'released' | 'anew' | 'retry' {
   const code = error?.code ?? '';
   if (isSpent(error)) return 'spent';
   if (OF_ANSWERS.has(code)) return 'answers';
   if (BY_HAND.has(code) && resumes === 'fetching') return 'by-hand';
   if (code === 'portal-not-allowed') return 'host';
   if (code === 'portal-link-expired') return 'reactivation';
+  if (code === 'portal-nothing-listed') return 'released';
   return FINAL.has(code) ? 'anew' : 'retry';
 }

@@ -66,6 +66,13 @@ export function fromFiles(list: FileList | null): Picked | null {
   return { name: first.webkitRelativePath.split('/')[0] || first.name, files: listed(files), more, ...(files.length === 1 && !first.webkitRelativePath && { alone: () => Promise.resolve(first) }) };
 }
 
+async function* inTurn(...all: readonly Picked[]): AsyncGenerator<PickedFile> {
+  for (const { files } of all) yield* files;
+}
+
+/** Both, as if they had been chosen at once. */
+export const together = (one: Picked, other: Picked): Picked => ({ name: one.name, files: inTurn(one, other), more: (one.more ?? 0) + 1 + (other.more ?? 0) });
+
 export function carriesFiles(transfer: DataTransfer | null): boolean {
   return transfer?.types.includes('Files') ?? false;
 }

@@ -111,9 +111,13 @@ def answer(
 
 
 def by_hand(session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, now: datetime) -> ImportCase:
-    """Have a person fetch what is not to be had by itself, and bring it here; raises `ImportElsewhere`."""
-    row = get_case(session, organisation_id, case_id, states=(ASKING, FAILED), lock=True)
-    if row.sealed is None or (row.state == FAILED and row.resumes != FETCHING):
+    """Have a person fetch what is not to be had by itself, or not just now, and bring it here.
+
+    Nobody waits for the next try of a portal that did not answer. Raises `ImportElsewhere`.
+    """
+    row = get_case(session, organisation_id, case_id, states=(ASKING, FAILED, FETCHING), lock=True)
+    under_way = row.state == FETCHING and (row.next_attempt_at is None or not row.error_code)
+    if row.sealed is None or under_way or (row.state == FAILED and row.resumes != FETCHING):
         raise ImportElsewhere(state=row.state)
     row.bytes_received, row.bytes_expected, row.listed = 0, None, ""
     row.connector, code, facts = GUIDED, row.error_code, row.error_facts

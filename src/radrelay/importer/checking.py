@@ -6,7 +6,7 @@ In: a raw parcel. Out: rows that a person decides on. Nothing is filed here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from radrelay.importer.gathering import Gathered, gather
 from radrelay.importer.import_errors import FilesChanged
 from radrelay.importer.models import ImportCase, ImportObject, ImportPaper, ImportPerson
 from radrelay.importer.paper_places import PaperPlaces
-from radrelay.importer.papers import PERHAPS_VIEWERS
+from radrelay.importer.papers import LEFT_OUT, PERHAPS_VIEWERS
 from radrelay.importer.parting import ArrivedPerson
 from radrelay.importer.raw_parcel import RawParcel, StoredFile
 from radrelay.importer.surroundings import Candidates, Site, Surroundings
@@ -115,6 +115,7 @@ def check(case: ImportCase, parcel: RawParcel, here: Surroundings, turn: Turn) -
 
 def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     """Put what a check found in the place of what an earlier one did, in the caller's transaction."""
+    left = _left_out(session, case)
     for table in (ImportObject, ImportPaper, ImportPerson):
         session.execute(sa.delete(table).where(table.case_id == case.id), execution_options=_UNTRACKED)
     lacking = json.loads(case.lacking)
@@ -123,7 +124,20 @@ def write_down(session: Session, case: ImportCase, checked: Checked) -> None:
     case.came, case.objects = checked.came, checked.images
     _insert(session, ImportPerson, checked.people)
     _insert(session, ImportObject, checked.objects)
-    _insert(session, ImportPaper, checked.papers)
+    _insert(session, ImportPaper, [_still_left(one, left) for one in checked.papers])
+
+
+def _left_out(session: Session, case: ImportCase) -> frozenset[tuple[str, str]]:
+    """Return the papers that a person has left out, by file and digest."""
+    asked = sa.select(ImportPaper.file_name, ImportPaper.digest)
+    rows = session.execute(asked.where(ImportPaper.case_id == case.id, ImportPaper.why == LEFT_OUT))
+    return frozenset((name, digest) for name, digest in rows)
+
+
+def _still_left(paper: Row, left: Collection[tuple[str, str]]) -> Row:
+    """Return a paper that was found again: what a person left out is not filed by itself."""
+    joins = paper["study_uid"] and paper["why"] in ("", PERHAPS_VIEWERS)
+    return {**paper, "why": LEFT_OUT} if joins and (paper["file_name"], paper["digest"]) in left else paper
 
 
 def _not_asked(asked: Iterable[Candidates]) -> Iterator[told.Finding]:

@@ -103,13 +103,17 @@ def take_papers(
     session: Session, organisation_id: uuid.UUID, case_id: uuid.UUID, number: int, files: Collection[str],
     now: datetime, *, filed: bool,
 ) -> int:  # fmt: skip
-    """Have papers that may be a viewer's own filed with somebody's studies, or left out; returns how many of them."""
+    """Have papers left out that would join somebody's studies, or filed with them after all; returns how many of them.
+
+    A paper says whose it is to who reads it alone: it may be a viewer's own, or somebody else's.
+    """
     case, _ = _open_person(session, organisation_id, case_id, number)
     mine = (ImportPaper.case_id == case_id, ImportPaper.person_number == number, ImportPaper.filed.is_(False))
-    papers = session.scalars(sa.select(ImportPaper).where(*mine, ImportPaper.why.in_((PERHAPS_VIEWERS, LEFT_OUT))))
-    meant = [one for one in papers if one.file_name in files]
+    as_now = (LEFT_OUT,) if filed else ("", PERHAPS_VIEWERS)
+    papers = session.scalars(sa.select(ImportPaper).where(*mine, ImportPaper.why.in_(as_now)))
+    meant = [one for one in papers if one.study_uid and one.file_name in files]
     for one in meant:
-        one.why = PERHAPS_VIEWERS if filed else LEFT_OUT
+        one.why = "" if filed else LEFT_OUT
     case.changed_at = now
     return len(meant)
 

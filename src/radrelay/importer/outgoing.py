@@ -17,10 +17,18 @@ from typing import Any
 
 from radrelay import IMPLEMENTATION_VERSION_NAME
 from radrelay.importer.cookies import Cookies
-from radrelay.importer.errors import HostNotAllowed, ParcelTooLarge, PortalBrokeOff, PortalUnclear, TooManyRedirects
+from radrelay.importer.errors import (
+    HostNotAllowed,
+    ParcelTooLarge,
+    PortalBrokeOff,
+    PortalUnclear,
+    PortalUnreachable,
+    PortalUntrusted,
+    TooManyRedirects,
+)
 from radrelay.importer.json_read import read_json
 from radrelay.importer.judging import Judge
-from radrelay.importer.line import Limits, Pace, Place, Proxy, connect, speak
+from radrelay.importer.line import Limits, Line, Pace, Place, Proxy, connect, speak
 from radrelay.importer.places import Target, next_of, target_of
 
 PIECE = 256 << 10
@@ -164,13 +172,21 @@ class Session:
         except HostNotAllowed as error:
             raise HostNotAllowed(error.message, **error.facts, led_by=target.name) from None
 
+    def _connected(self, target: Target, pace: Pace) -> Line:
+        """Return a line to a portal; a failure names it as it is allowed and counted: with its port, if it has one."""
+        outgoing = self.outgoing
+        try:
+            return connect(outgoing.place(target), outgoing.context, outgoing.limits, pace, outgoing.proxy)
+        except (PortalUnreachable, PortalUntrusted) as error:
+            raise type(error)(error.message, **{**error.facts, "host": target.name}) from error
+
     @contextmanager
     def _exchange(
         self, target: Target, method: str, headers: Mapping[str, str], body: bytes | None, *, answer: bool
     ) -> Iterator[Answering]:
         limits = self.outgoing.limits
         pace = Pace(limits, target.name, answer=answer)
-        line = connect(self.outgoing.place(target), self.outgoing.context, limits, pace, self.outgoing.proxy)
+        line = self._connected(target, pace)
         sent = {
             "Host": target.name, "User-Agent": IMPLEMENTATION_VERSION_NAME, "Accept-Encoding": "identity",
             "Connection": "close", **headers,

@@ -23,6 +23,8 @@ _BOOKMARK = re.compile(r"^MEBKM:.*?URL:((?:\\.|[^;])*)", re.IGNORECASE | re.DOTA
 _BARE = re.compile(
     r"(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"'|^`{}]+", re.IGNORECASE
 )
+_SITE = re.compile(r"(?<![\w@.-])www\.(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?![\w@/:-])", re.IGNORECASE)
+"""A portal as papers name it that have a code to be entered there: no scheme, no path."""
 _TRAILING = ".,;:!?)]}»”’"
 _HYPHENATED = re.compile("\u00ad[ \t]*\r?\n[ \t]*")
 _NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t>]*([A-Za-z0-9_.~%=&-]+)[ \t]*(?=\r?\n|$)")
@@ -81,6 +83,7 @@ def _links(plain: str) -> Iterator[str]:
     for found in _BARE.finditer(bare):
         if "@" not in found[0] and not any(start <= found.start() < end for start, end in spans):
             yield _spelled(f"https://{_joined(found[0], bare[found.end() :]).rstrip(_TRAILING)}")
+    yield from (_spelled(f"https://{found[0]}") for found in _SITE.finditer(plain))
 
 
 def _joined(link: str, rest: str) -> str:

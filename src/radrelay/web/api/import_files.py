@@ -1,4 +1,4 @@
-"""Files of an import that somebody brings: announced, taken one by one, and that no more follow."""
+"""Files of an import that somebody brings: announced, taken one by one, and that no more follow; papers to look at."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
@@ -18,9 +18,11 @@ from radrelay.intake.envelope import Origin
 from radrelay.intake.files import FileLander, LandedFile
 from radrelay.web import importing, trail
 from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.import_paper_files import paper_answer
 from radrelay.web.import_shapes import Import
 from radrelay.web.import_wishes import Announcement, Brought
 from radrelay.web.importing import reached_case
+from radrelay.web.problems import answers
 from radrelay.web.services import WebServices
 from radrelay.web.uploads import BodyPieces, announced_bytes
 
@@ -94,6 +96,22 @@ def close_import(
         record = trail.event(request, principal, "import.brought", ("import", row.id), detail=detail)
         trail.write(session, record)
         return importing.listed(services, session, principal, [row])[0]
+
+
+@router.get(
+    "/{case_id}/papers",
+    response_class=Response,
+    responses=answers("application/pdf", "image/jpeg", "image/png", "text/plain", "application/octet-stream"),
+)
+def show_paper(
+    request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID,
+    name: Annotated[str, Query(min_length=1, max_length=1024)],
+) -> Response:  # fmt: skip
+    """Show a document, picture or text beside the images as it came; that somebody has seen it is on record."""
+    answer = paper_answer(services, principal, case_id, name)
+    record = trail.event(request, principal, "import.view", ("import", case_id))
+    trail.seen(services.database, principal, record, name)
+    return answer
 
 
 def _note_came(

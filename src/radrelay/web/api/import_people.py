@@ -65,7 +65,7 @@ def choose_patient(
 def take_papers(
     request: Request, services: Services, principal: Authenticated, case_id: uuid.UUID, number: int, told: PapersTaken
 ) -> ImportDetail:
-    """Have papers that may be a viewer's own filed with the images, or left out, before all of it is filed."""
+    """Have papers left out that would be filed with the images, or filed after all, before all of it is filed."""
     with services.database.write() as session:
         row = reached_case(services, session, principal, case_id)
         importing.require_seen(services, session, principal, case_id, number)

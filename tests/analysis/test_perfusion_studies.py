@@ -150,6 +150,29 @@ def test_too_many_spoilt_frames_are_refused(spoilt: tuple[int, ...], error: type
     assert isinstance(refused(phantom.volume, phantom.times, Options()), error)
 
 
+@pytest.mark.parametrize("slices", [(1,), (0, 1, 2)])
+def test_three_images_in_a_row_that_lack_while_the_contrast_passes_are_refused(
+    phantom: Phantom, slices: tuple[int, ...]
+) -> None:
+    times = per_slice(phantom.times, 3)
+    for number in slices:
+        times[7:10, number] = np.nan
+    kept = np.isfinite(times).any(axis=1)
+    assert isinstance(refused(phantom.volume[kept], times[kept]), refusals.BolusLost)
+    times = per_slice(phantom.times, 3)
+    times[30:33, slices] = np.nan
+    kept = np.isfinite(times).any(axis=1)
+    found = analyse(phantom.volume[kept], times[kept], phantom.spacing, STILL)
+    assert "gap-in-time" in codes(found), "long after it a gap is told of, and no more"
+
+
+def test_what_lacks_and_what_motion_has_spoilt_count_together() -> None:
+    phantom = make(replace(SMALL, shape=(2, 112, 112)))
+    phantom.volume[[14, 30]] = -1000
+    kept = np.delete(np.arange(40), [5, 22, 36])
+    assert isinstance(refused(phantom.volume[kept], phantom.times[kept], Options()), refusals.FramesLost)
+
+
 def test_a_missing_slice_is_refused() -> None:
     check_positions(np.array([0, 5, 10, 15.0]))
     with pytest.raises(refusals.SlicesMissing):

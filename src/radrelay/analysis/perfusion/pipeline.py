@@ -116,12 +116,12 @@ def analyse(
         moved = motion.estimate(frames, pixels, options.modality, constants, options.workers)
         motion.put_back(frames, pixels, moved, options.workers)
     kept = np.ones(frames.shape[0], dtype=np.bool_) if moved is None else ~moved.lost
-    check_frames(kept)
+    check_frames(kept, timing)
     watch.done("motion")
     frames, seen = (frames, timing.times) if kept.all() else (frames[kept], timing.times[kept])
     study = _Study(frames, seen, pixels, options, constants)
     study.locate(watch, by)
-    check_bolus(kept, timing, study.even, study.vessels.artery)
+    check_bolus(kept, timing, study.vessels.artery)
     values = study.values(watch)
     maps = {name: study.spread(getattr(values, name.lower()), by) for name in ("CBF", "CBV", "MTT", "TTP", "Tmax")}
     tissue = grid.spread(study.tissue, by)

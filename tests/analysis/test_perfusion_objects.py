@@ -154,6 +154,17 @@ def test_report_tells_the_volumes_and_where_they_are(folder: Path) -> None:
     assert {len(one.ReferencedSOPSequence) for one in evidence} == {80, 1}
 
 
+def test_every_object_says_that_it_is_for_research(objects: dict[str, pydicom.FileDataset]) -> None:
+    words = "For research use, not a certified medical device"
+    assert str(objects["9301-report"].ContentSequence[-1].TextValue) == words
+    measured = {name: data for name, data in objects.items() if 9100 <= data.SeriesNumber < 9400}
+    assert len(measured) == 7
+    for name, data in measured.items():
+        assert "for research use" in data.SeriesDescription
+        assert name == "9301-report" or words in data.ContentDescription
+    assert words in words_of(objects["9401-document"])
+
+
 def test_without_a_lesion_there_is_no_segmentation_and_no_ratio(tmp_path: Path) -> None:
     found = write(*without_lesion(), ORDER, tmp_path)
     assert not list(tmp_path.glob("9201*"))

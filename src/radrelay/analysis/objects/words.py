@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from radrelay.analysis.objects.order import Language
+from radrelay.analysis.objects.order import RESEARCH, Language
 
 _POINT = re.compile(r"(?<=\d)\.(?=\d)")
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("Brain perfusion", "Hirnperfusion"),
     "research": (
-        "For research use, not a certified medical device",
+        RESEARCH,
         "Nur für Forschungszwecke, kein zertifiziertes Medizinprodukt",
     ),
     "slice": ("Slice {n} of {of}", "Schicht {n} von {of}"),

@@ -307,6 +307,17 @@ def test_compressed_and_foreign_files_between_them_change_nothing(
     assert sorted(one.path.name for one in found.left) == ["DICOMDIR", "report.pdf"]
 
 
+def test_a_time_point_that_nothing_can_be_read_of_is_no_time_point(read: Callable[..., Read], phantom: Phantom) -> None:
+    def damaged(own: Images) -> None:
+        for one in own[8:12]:
+            one.PixelData = one.PixelData[:100]
+
+    images = read(damaged).study.perfusion
+    assert images.times is not None
+    np.testing.assert_allclose(images.times, np.delete(phantom.times, 2, axis=0), atol=1e-5)
+    np.testing.assert_array_equal(images.values, np.delete(phantom.volume, 2, axis=0))
+
+
 def test_a_broken_codestream_is_a_lost_image_and_no_more(read: Callable[..., Read]) -> None:
     def broken(own: Images) -> None:
         own[6].file_meta.TransferSyntaxUID = JPEG2000Lossless
@@ -441,6 +452,17 @@ def _other_patient(own: Images) -> None:
     own[3].StudyInstanceUID = "1.2.3"
 
 
+def _other_person(own: Images) -> None:
+    for one in own:
+        one.PatientID = ""
+    own[3].PatientName = "Other^Person"
+
+
+def _born_later(own: Images) -> None:
+    for one in own[:4]:
+        one.SeriesInstanceUID, one.PatientBirthDate = "1.2.3.9", "19990101"
+
+
 def _smaller(own: Images) -> None:
     own[3].Rows, own[3].PixelData = 24, own[3].PixelData[: len(own[3].PixelData) // 2]
 
@@ -475,6 +497,7 @@ def _two_of_them(own: Images) -> None:
         (_slice_away, SlicesMissing), (_turned, OrientationMixed), (_unscaled, RescaleWrong),
         (_unscaled_one, RescaleWrong), (_shifted_one, RescaleWrong), (_scaled_apart, RescaleWrong),
         (_without_air, RescaleWrong), (_other_patient, SeveralPatients),
+        (_other_person, SeveralPatients), (_born_later, SeveralPatients),
         (_smaller, SizesMixed), (_colour, NothingToAnalyse), (_two_of_them, SeriesAmbiguous),
         (_other_copy, CopiesDiffer), (_mosaics, MosaicNotRead),
     ],

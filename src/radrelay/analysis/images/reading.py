@@ -66,7 +66,7 @@ def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules |
     found = replace(found, perfusion=tuple(_once(found.perfusion)))
     order = stack(found.perfusion)
     images, lost = read_stack(order)
-    _check_readable(order, images)
+    images = _readable(order, images)
     images = replace(images, slab=_placed(images.slab, found.perfusion[0].series.uid))
     if found.modality == "CT":
         _check_hounsfield(found.perfusion, images)
@@ -116,13 +116,21 @@ def _untold(order: Stack, frames: Sequence[Frame]) -> int:
     return max(points, sum(max(0, max(one.told_images for one in own) - len(own)) for own in by_series.values()))
 
 
-def _check_readable(order: Stack, images: Images) -> None:
-    """Refuse where more than a tenth of the images of a slice are damaged, wherever in time; raises FramesLost."""
+def _readable(order: Stack, images: Images) -> Images:
+    """Return images without the time points that nothing could be read of.
+
+    Raises FramesLost where more than a tenth of the images of a slice are damaged, wherever in time.
+    """
     assert images.times is not None  # noqa: S101 -- a stack over time has times
     count = np.maximum(np.isfinite(order.times).sum(axis=0), 1)
     lost = float((1 - np.isfinite(images.times).sum(axis=0) / count).max())
     if lost > LOST_SHARE:
         raise FramesLost(lost_percent=round(100 * lost))
+    held = np.isfinite(images.times).any(axis=1)
+    if held.all():
+        return images
+    other = None if images.other_times is None else images.other_times[held]
+    return replace(images, values=images.values[held], times=images.times[held], other_times=other)
 
 
 def _recognised(frames: Sequence[Frame], left: Sequence[Left], rules: Rules, chosen: Sequence[str]) -> Recognised:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from radrelay.analysis.images.phantom_files import lesion
 from radrelay.analysis.perfusion import STEPS, AnalysisRefused, Constants, Options, Result, analyse, refusals
 from radrelay.analysis.perfusion.checking import check_positions
 from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
@@ -32,6 +33,10 @@ def result(phantom: Phantom) -> Result:
 
 def codes(found: Result) -> set[str]:
     return {one.code for one in found.warnings}
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
 def refused(volume: np.ndarray, times: np.ndarray, options: Options = STILL) -> AnalysisRefused:
@@ -210,12 +215,28 @@ def test_mr_without_diffusion_tells_no_core() -> None:
     assert (found.lesions.core_known, found.lesions.core_ml, found.lesions.ratio) == (False, 0, None)
 
 
-def test_two_boluses_leave_the_lesion_where_it_is() -> None:
-    phantom = make(replace(RECIPE, bolus=Bolus(second_arrival_s=35.0), shape=(2, 128, 128)))
+@pytest.mark.parametrize("second_s", [32.0, 38.0, 45.0])
+def test_of_two_boluses_the_first_tells_where_the_lesion_is(second_s: float) -> None:
+    phantom = make(replace(RECIPE, bolus=Bolus(second_arrival_s=second_s), shape=(2, 128, 128)))
     found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
-    true, late = phantom.truth.hypoperfused, found.lesions.late[6.0]
     assert "two-boluses" in codes(found)
-    assert 2 * (late & true).sum() / (late.sum() + true.sum()) > 0.9
+    assert found.even_s[-1] < second_s
+    assert dice(found.lesions.core, phantom.truth.core) > 0.85
+    assert dice(found.lesions.late[6.0], phantom.truth.hypoperfused) > 0.95
+
+
+def test_a_second_bolus_before_the_first_was_scanned_long_enough_is_refused() -> None:
+    phantom = make(replace(SMALL, bolus=Bolus(second_arrival_s=26.0), times=np.arange(0, 60, 2.0)))
+    assert isinstance(refused(phantom.volume, phantom.times), refusals.TooFewFrames)
+
+
+@pytest.mark.parametrize(("seed", "pixels"), [(8, 112), (11, 128), (3, 256)])
+def test_noise_in_the_dark_of_an_mr_image_is_no_artery(seed: int, pixels: int) -> None:
+    recipe = lesion(modality="MR", noise=8.0, seed=seed, pixels=pixels, slices=2, frames=44)
+    phantom = make(replace(recipe, bolus=replace(recipe.bolus, peak=200.0)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, replace(STILL, modality="MR", te_s=recipe.te_s))
+    assert phantom.truth.arteries[tuple(found.artery.voxels.T)].all()
+    assert dice(found.lesions.late[6.0], phantom.truth.hypoperfused) > 0.95
 
 
 @pytest.mark.parametrize(("turn_deg", "shift_mm"), [(20.0, (0.0, 0.0)), (0.0, (18.0, -12.0)), (-15.0, (-10.0, 8.0))])

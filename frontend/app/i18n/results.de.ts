@@ -89,7 +89,7 @@ export default {
   'analysing.warning.frames-dropped': 'Wegen Bewegung ausgelassene Zeitpunkte: {frames}.',
   'analysing.warning.artery-far-from-expected': 'Die Arterie liegt weit von der erwarteten Stelle: bitte ihren Ort ansehen.',
   'analysing.warning.vein-not-found': 'Es wurde keine Vene gefunden: das Partialvolumen der Arterie ist nicht korrigiert.',
-  'analysing.warning.two-boluses': 'Bei {second_s} s kommt noch einmal Kontrastmittel an: Beide Passagen werden zusammen ausgewertet; bitte die Kurven ansehen.',
+  'analysing.warning.two-boluses': 'Bei {second_s} s kommt noch einmal Kontrastmittel an: nur die erste Passage wird ausgewertet.',
   'analysing.warning.gap-in-time': 'Zwischen zwei Zeitpunkten liegt eine Lücke von {gap_s} s.',
   'analysing.warning.gantry-tilt': 'Die Gantry war um {degrees}° gekippt: Bewegung quer zu den Schichten wird weniger gut korrigiert.',
   'analysing.warning.images-left-out': '{images|Bild ließ|Bilder ließen} sich nicht lesen.',

@@ -87,7 +87,7 @@ export default {
   'analysing.warning.frames-dropped': 'Time points left out for motion: {frames}.',
   'analysing.warning.artery-far-from-expected': 'The artery was found far from where it is expected: look at its place.',
   'analysing.warning.vein-not-found': 'No vein was found: partial volume of the artery is not corrected.',
-  'analysing.warning.two-boluses': 'Contrast arrives a second time, at {second_s} s: both passages are analysed as one; look at the curves.',
+  'analysing.warning.two-boluses': 'Contrast arrives a second time, at {second_s} s: only the first passage is analysed.',
   'analysing.warning.gap-in-time': 'There is a gap of {gap_s} s between time points.',
   'analysing.warning.gantry-tilt': 'The gantry was tilted by {degrees}°: motion across the slices is corrected less well.',
   'analysing.warning.images-left-out': '{images|image|images} could not be read.',

@@ -34,7 +34,7 @@ GERMAN: Mapping[str, str] = {
     "perfusion-bolus-lost": (
         "Während das Kontrastmittel ankommt, fehlen drei Zeitpunkte in Folge, oder sie sind unbrauchbar."
     ),
-    "perfusion-frames-lost": "Zu viele Zeitpunkte fehlen oder sind durch Bewegung unbrauchbar.",
+    "perfusion-frames-lost": "Zu viele Zeitpunkte fehlen, sind beschädigt oder durch Bewegung unbrauchbar.",
     "perfusion-no-contrast": (
         "In den Arterien kommt kein Kontrastmittel an: Die Injektion misslang, oder die Aufnahme hat es verpasst."
     ),
@@ -51,12 +51,14 @@ GERMAN: Mapping[str, str] = {
 FACTS: Mapping[str, tuple[str, str]] = {
     "peak": ("peak", "Gipfel"), "least": ("at least", "mindestens"), "frames": ("time points", "Zeitpunkte"),
     "slice": ("slice", "Schicht"), "span_s": ("seconds", "Sekunden"), "least_s": ("at least", "mindestens"),
-    "most_s": ("seconds apart", "Sekunden auseinander"), "lost_percent": ("per cent", "Prozent"),
+    "most_s": ("seconds apart", "Sekunden auseinander"), "lost_percent": ("lost, per cent", "verloren, Prozent"),
+    "second_bolus_s": ("a second bolus at second", "zweiter Bolus bei Sekunde"),
     "from_s": ("from second", "von Sekunde"), "to_s": ("to second", "bis Sekunde"),
     "area_cm2": ("largest slice, cm²", "größte Schicht, cm²"),
     "skull_percent": ("bone around it, per cent", "Knochen ringsum, Prozent"),
     "gap_mm": ("gap, mm", "Lücke, mm"), "usual_mm": ("usual, mm", "üblich, mm"), "files": ("files", "Dateien"),
     "images": ("images", "Bilder"), "series": ("series", "Serie"), "studies": ("studies", "Studien"),
+    "patients": ("patients", "Patienten"),
     "slopes": ("slopes", "Steigungen"), "least_hu": ("darkest", "dunkelster Wert"),
     "apart_hu": ("HU apart", "HE auseinander"), "place": ("place", "Stelle"),
 }  # fmt: skip

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from radrelay.analysis.perfusion import bolus
 from radrelay.analysis.perfusion.arteries import Vessel, Vessels
 from radrelay.analysis.perfusion.motion import Motion
 from radrelay.analysis.perfusion.refusals import (
@@ -76,7 +75,7 @@ def check_bolus(kept: Mask, timing: Timing, artery: Vessel) -> None:
             raise BolusLost(from_s=round(float(own[at]), 1), to_s=round(float(own[at + 1]), 1))
 
 
-def warn(timing: Timing, even: Doubles, vessels: Vessels, inside: Mask, moved: Motion | None,
+def warn(timing: Timing, second_s: float | None, vessels: Vessels, inside: Mask, moved: Motion | None,
          spacing: tuple[float, float, float], slices: int) -> tuple[Warned, ...]:  # fmt: skip
     """Return what a reader is to know."""
     found = list(timing.warnings)
@@ -93,9 +92,8 @@ def warn(timing: Timing, even: Doubles, vessels: Vessels, inside: Mask, moved: M
         found += _of_motion(moved)
     if _is_far(vessels.artery, inside):
         found.append(Warned("artery-far-from-expected"))
-    again = bolus.second_bolus(vessels.artery.curve, even)
-    if again is not None:
-        found.append(Warned("two-boluses", {"second_s": round(again, 1)}))
+    if second_s is not None:
+        found.append(Warned("two-boluses", {"second_s": round(second_s, 1)}))
     return tuple(found)
 
 

@@ -27,7 +27,7 @@ from radrelay.analysis.objects.words import WORDS, say
 from radrelay.analysis.perfusion import WARNINGS
 from radrelay.analysis.study import Findings
 from radrelay.dicom.deidentify import Reason, Refused
-from tests.analysis.perfusion_result import FRAME_UID, ORDER, STUDY_UID, analysed, without_lesion
+from tests.analysis.perfusion_result import FRAME_UID, ORDER, SERIES_UID, STUDY_UID, analysed, without_lesion
 from tests.dicom.deidentify.made import outcome_of, project
 from tests.marks.marking import complaints
 
@@ -51,6 +51,22 @@ def test_dciodvfy_finds_no_error(folder: Path, tmp_path: Path) -> None:
     paths = [*folder.glob("*-001.dcm"), *folder.glob("9[1-4]*.dcm"), folder / "9000-summary.dcm"]
     assert len(paths) == 16
     assert {path.name: found for path in paths if (found := complaints(path.read_bytes(), tmp_path))} == {}
+
+
+def test_images_of_several_series_have_objects_that_name_them_all(tmp_path: Path) -> None:
+    study, result = analysed()
+    upper = tuple(replace(one, series_uid="2.25.99") for one in study.perfusion.references[1])
+    two = replace(study.perfusion, references=(study.perfusion.references[0], upper))
+    write(replace(study, perfusion=two), result, ORDER, tmp_path)
+    for name in ("9101-map-CBF.dcm", "9201-segments.dcm", "9301-report.dcm"):
+        assert complaints((tmp_path / name).read_bytes(), tmp_path) == []
+    named = pydicom.dcmread(tmp_path / "9201-segments.dcm").ReferencedSeriesSequence
+    assert {one.SeriesInstanceUID: len(one.ReferencedInstanceSequence) for one in named} == {
+        SERIES_UID: 40,
+        "2.25.99": 40,
+    }
+    evidence = pydicom.dcmread(tmp_path / "9301-report.dcm").CurrentRequestedProcedureEvidenceSequence[0]
+    assert {"2.25.99", SERIES_UID} <= {one.SeriesInstanceUID for one in evidence.ReferencedSeriesSequence}
 
 
 def test_patient_and_study_are_those_of_the_images(objects: dict[str, pydicom.FileDataset]) -> None:

@@ -127,6 +127,28 @@ def test_a_study_without_contrast_yields_nothing() -> None:
     assert isinstance(refused(empty.volume, empty.times), refusals.NoContrast)
 
 
+@pytest.mark.parametrize(
+    ("modality", "noise", "seed", "pixels", "step_s"),
+    [("CT", 8.0, 5, 256, 2.0), ("CT", 12.0, 0, 96, 1.5), ("CT", 12.0, 3, 96, 1.5), ("CT", 16.0, 2, 256, 2.0),
+     ("MR", 16.0, 2, 256, 2.0)],
+)  # fmt: skip
+def test_noise_is_no_contrast(modality: str, noise: float, seed: int, pixels: int, step_s: float) -> None:
+    recipe = lesion(modality=modality, noise=noise, seed=seed, pixels=pixels, slices=2, frames=40)
+    phantom = make(
+        replace(recipe, bolus=replace(recipe.bolus, peak=0.0), times=step_s * np.arange(40, dtype=np.float64))
+    )
+    options = Options(modality="MR" if modality == "MR" else "CT", correct_motion=False)
+    with pytest.raises(refusals.NoContrast):
+        analyse(phantom.volume, phantom.times, phantom.spacing, options)
+
+
+@pytest.mark.parametrize(("peak", "noise"), [(120.0, 12.0), (80.0, 6.0)])
+def test_a_weak_bolus_is_still_told_from_noise(peak: float, noise: float) -> None:
+    phantom = make(replace(RECIPE, bolus=Bolus(peak=peak), noise=noise, shape=(2, 128, 128)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    assert phantom.truth.arteries[tuple(found.artery.voxels.T)].mean() > 0.9
+
+
 def test_what_is_no_head_is_refused() -> None:
     rng = np.random.default_rng(0)
     flat = np.full((40, 2, 64, 64), -1000, dtype=np.float32)

@@ -215,7 +215,7 @@ class _Study:
             if places
         }
         for vessel in chosen.values():
-            check_contrast(vessel, options.modality)
+            check_contrast(vessel, options.modality, found.noise)
         return found.with_chosen(self.even, limit, chosen.get("artery"), chosen.get("vein"))
 
     def _large_vessels(self, rising: Floats) -> Mask:

@@ -35,7 +35,7 @@ def perfusion(
     artery: Place = None,
     vein: Place = None,
     no_motion: Annotated[bool, typer.Option("--no-motion", help="leave frames where they are")] = False,
-    language: Annotated[str, typer.Option(help="of the pictures: en or de")] = "en",
+    language: Annotated[str, typer.Option(help="of pictures and words: en or de")] = "en",
     rules: Annotated[Path | None, typer.Option(exists=True, help="a site's own rules for series")] = None,
     progress: Annotated[bool, typer.Option("--progress", help="tell the progress as lines of JSON")] = False,
 ) -> None:

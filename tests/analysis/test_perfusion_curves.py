@@ -58,6 +58,26 @@ def test_mixed_sampling_is_no_gap_and_slow_sampling_is_told() -> None:
     assert [one.code for one in times.check_times(np.delete(EVEN, [20, 21]), 1).warnings] == ["gap-in-time"]
 
 
+def test_time_points_that_lack_are_counted_one_by_one_and_in_a_row() -> None:
+    every = 1.5 * np.arange(44)
+    assert (
+        times.lost_between(np.diff(np.delete(every, [5, 20, 21, 22]))).tolist()
+        == [0] * 4 + [1] + [0] * 13 + [3] + [0] * 20
+    )
+    with pytest.raises(refusals.FramesLost):
+        times.check_times(np.delete(every, range(3, 44, 6)), 1)
+    assert times.check_times(np.delete(every, [5, 20, 35]), 1).lost_share == pytest.approx(3 / 44)
+
+
+def test_a_table_that_goes_to_and_fro_comes_by_its_ends_at_long_and_short_intervals_and_loses_nothing() -> None:
+    turns = np.arange(44)[:, None]
+    places = np.array([0.1, 0.4, 0.9])
+    own = 1.5 * turns + 1.5 * np.where(turns % 2 == 0, places, 1 - places)
+    found = times.check_times(own, 3)
+    assert found.lost_share == 0
+    assert [one.code for one in found.warnings] == ["sampling-coarse"], "2.7 s at the ends"
+
+
 @pytest.mark.parametrize("way", ["linear", "cubic"])
 def test_resampling_keeps_lines_and_takes_off_the_baseline(way: sampling.Way) -> None:
     own = np.array([0.2, 1.9, 3.1, 6.0, 7.7, 9.0])

@@ -123,6 +123,7 @@ def test_a_map_in_no_known_unit_tells_no_core_instead_of_an_empty_one() -> None:
         ("all of diffusion", ["no-diffusion"], False),
         ("upper half of diffusion", ["diffusion-elsewhere"], False),
         ("one image", ["images-left-out"], True),
+        ("one of diffusion", ["images-left-out", "no-diffusion"], False),
     ],
 )
 def test_a_core_is_told_only_where_diffusion_was_scanned(
@@ -135,7 +136,7 @@ def test_a_core_is_told_only_where_diffusion_was_scanned(
             continue
         if weighted and left_away == "upper half of diffusion" and float(one.SliceLocation) > 0:
             continue
-        if number == 50 and left_away == "one image":
+        if number == (50 if left_away == "one image" else 188 if left_away == "one of diffusion" else -1):
             one.PixelData = one.PixelData[:100]
         one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
     result = analysed(read_study(files_in(tmp_path)), Options(correct_motion=False), Constants())

@@ -28,7 +28,13 @@ from radrelay.analysis.images.phantom_enhanced import enhanced
 from radrelay.analysis.images.phantom_files import datasets, in_turns, lesion
 from radrelay.analysis.images.reading import Read, files_in, read_study
 from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
-from radrelay.analysis.perfusion.refusals import SlicesMissing, TimesDisagree, TimesDuplicate, TimesUnordered
+from radrelay.analysis.perfusion.refusals import (
+    FramesLost,
+    SlicesMissing,
+    TimesDisagree,
+    TimesDuplicate,
+    TimesUnordered,
+)
 from radrelay.analysis.perfusion.times import check_times
 
 RECIPE = replace(
@@ -238,6 +244,29 @@ def test_images_that_are_missing_or_damaged_are_lost_and_the_others_keep_their_t
     np.testing.assert_array_equal(found.study.perfusion.values[kept], phantom.volume[kept])
 
 
+@pytest.mark.parametrize("points", [range(2, 24, 6), range(21, 24)])
+def test_more_than_a_tenth_of_damaged_images_is_refused_wherever_they_are(
+    read: Callable[..., Read], points: range
+) -> None:
+    def damaged(own: Images) -> None:
+        for point in points:
+            own[4 * point + 1].PixelData = own[4 * point + 1].PixelData[:100]
+
+    with pytest.raises(FramesLost):
+        read(damaged)
+
+
+def test_a_table_that_goes_to_and_fro_through_the_slab_loses_no_image(tmp_path: Path) -> None:
+    turns, places = np.arange(24)[:, None], np.array([0.1, 0.4, 0.6, 0.9])
+    times = 2.0 * turns + 2.0 * np.where(turns % 2 == 0, places, 1 - places)
+    recipe = replace(RECIPE, times=times - times.min())
+    for number, one in enumerate(datasets(recipe)):
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    found = read_study(files_in(tmp_path))
+    check(found, make(recipe))
+    assert found.warnings == ()
+
+
 def test_a_different_image_missing_of_each_slice_shifts_nothing(read: Callable[..., Read], phantom: Phantom) -> None:
     missing = {(3, 0), (7, 1), (12, 2), (20, 3)}
 
@@ -276,6 +305,17 @@ def test_compressed_and_foreign_files_between_them_change_nothing(
     found = read(compressed)
     check(found, phantom)
     assert sorted(one.path.name for one in found.left) == ["DICOMDIR", "report.pdf"]
+
+
+def test_a_time_point_that_nothing_can_be_read_of_is_no_time_point(read: Callable[..., Read], phantom: Phantom) -> None:
+    def damaged(own: Images) -> None:
+        for one in own[8:12]:
+            one.PixelData = one.PixelData[:100]
+
+    images = read(damaged).study.perfusion
+    assert images.times is not None
+    np.testing.assert_allclose(images.times, np.delete(phantom.times, 2, axis=0), atol=1e-5)
+    np.testing.assert_array_equal(images.values, np.delete(phantom.volume, 2, axis=0))
 
 
 def test_a_broken_codestream_is_a_lost_image_and_no_more(read: Callable[..., Read]) -> None:
@@ -395,6 +435,14 @@ def _scaled_apart(own: Images) -> None:
     own[7].RescaleSlope = "2"
 
 
+def _unscaled_one(own: Images) -> None:
+    del own[7].RescaleSlope, own[7].RescaleIntercept
+
+
+def _shifted_one(own: Images) -> None:
+    own[7].RescaleIntercept = "0"
+
+
 def _without_air(own: Images) -> None:
     for one in own:
         one.RescaleIntercept = "0"
@@ -402,6 +450,17 @@ def _without_air(own: Images) -> None:
 
 def _other_patient(own: Images) -> None:
     own[3].StudyInstanceUID = "1.2.3"
+
+
+def _other_person(own: Images) -> None:
+    for one in own:
+        one.PatientID = ""
+    own[3].PatientName = "Other^Person"
+
+
+def _born_later(own: Images) -> None:
+    for one in own[:4]:
+        one.SeriesInstanceUID, one.PatientBirthDate = "1.2.3.9", "19990101"
 
 
 def _smaller(own: Images) -> None:
@@ -436,7 +495,9 @@ def _two_of_them(own: Images) -> None:
     ("change", "refusal"),
     [
         (_slice_away, SlicesMissing), (_turned, OrientationMixed), (_unscaled, RescaleWrong),
-        (_scaled_apart, RescaleWrong), (_without_air, RescaleWrong), (_other_patient, SeveralPatients),
+        (_unscaled_one, RescaleWrong), (_shifted_one, RescaleWrong), (_scaled_apart, RescaleWrong),
+        (_without_air, RescaleWrong), (_other_patient, SeveralPatients),
+        (_other_person, SeveralPatients), (_born_later, SeveralPatients),
         (_smaller, SizesMixed), (_colour, NothingToAnalyse), (_two_of_them, SeriesAmbiguous),
         (_other_copy, CopiesDiffer), (_mosaics, MosaicNotRead),
     ],

@@ -27,7 +27,7 @@ from radrelay.analysis.objects.words import WORDS, say
 from radrelay.analysis.perfusion import WARNINGS
 from radrelay.analysis.study import Findings
 from radrelay.dicom.deidentify import Reason, Refused
-from tests.analysis.perfusion_result import FRAME_UID, ORDER, STUDY_UID, analysed, without_lesion
+from tests.analysis.perfusion_result import FRAME_UID, ORDER, SERIES_UID, STUDY_UID, analysed, without_lesion
 from tests.dicom.deidentify.made import outcome_of, project
 from tests.marks.marking import complaints
 
@@ -51,6 +51,22 @@ def test_dciodvfy_finds_no_error(folder: Path, tmp_path: Path) -> None:
     paths = [*folder.glob("*-001.dcm"), *folder.glob("9[1-4]*.dcm"), folder / "9000-summary.dcm"]
     assert len(paths) == 16
     assert {path.name: found for path in paths if (found := complaints(path.read_bytes(), tmp_path))} == {}
+
+
+def test_images_of_several_series_have_objects_that_name_them_all(tmp_path: Path) -> None:
+    study, result = analysed()
+    upper = tuple(replace(one, series_uid="2.25.99") for one in study.perfusion.references[1])
+    two = replace(study.perfusion, references=(study.perfusion.references[0], upper))
+    write(replace(study, perfusion=two), result, ORDER, tmp_path)
+    for name in ("9101-map-CBF.dcm", "9201-segments.dcm", "9301-report.dcm"):
+        assert complaints((tmp_path / name).read_bytes(), tmp_path) == []
+    named = pydicom.dcmread(tmp_path / "9201-segments.dcm").ReferencedSeriesSequence
+    assert {one.SeriesInstanceUID: len(one.ReferencedInstanceSequence) for one in named} == {
+        SERIES_UID: 40,
+        "2.25.99": 40,
+    }
+    evidence = pydicom.dcmread(tmp_path / "9301-report.dcm").CurrentRequestedProcedureEvidenceSequence[0]
+    assert {"2.25.99", SERIES_UID} <= {one.SeriesInstanceUID for one in evidence.ReferencedSeriesSequence}
 
 
 def test_patient_and_study_are_those_of_the_images(objects: dict[str, pydicom.FileDataset]) -> None:
@@ -152,6 +168,17 @@ def test_report_tells_the_volumes_and_where_they_are(folder: Path) -> None:
     assert {"oscillation_index=0.035", "density_g_per_ml=1.04"} <= texts
     evidence = read.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     assert {len(one.ReferencedSOPSequence) for one in evidence} == {80, 1}
+
+
+def test_every_object_says_that_it_is_for_research(objects: dict[str, pydicom.FileDataset]) -> None:
+    words = "For research use, not a certified medical device"
+    assert str(objects["9301-report"].ContentSequence[-1].TextValue) == words
+    measured = {name: data for name, data in objects.items() if 9100 <= data.SeriesNumber < 9400}
+    assert len(measured) == 7
+    for name, data in measured.items():
+        assert "for research use" in data.SeriesDescription
+        assert name == "9301-report" or words in data.ContentDescription
+    assert words in words_of(objects["9401-document"])
 
 
 def test_without_a_lesion_there_is_no_segmentation_and_no_ratio(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from radrelay.analysis.images.phantom_files import lesion
 from radrelay.analysis.perfusion import STEPS, AnalysisRefused, Constants, Options, Result, analyse, refusals
 from radrelay.analysis.perfusion.checking import check_positions
 from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
@@ -32,6 +33,10 @@ def result(phantom: Phantom) -> Result:
 
 def codes(found: Result) -> set[str]:
     return {one.code for one in found.warnings}
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
 def refused(volume: np.ndarray, times: np.ndarray, options: Options = STILL) -> AnalysisRefused:
@@ -122,6 +127,28 @@ def test_a_study_without_contrast_yields_nothing() -> None:
     assert isinstance(refused(empty.volume, empty.times), refusals.NoContrast)
 
 
+@pytest.mark.parametrize(
+    ("modality", "noise", "seed", "pixels", "step_s"),
+    [("CT", 8.0, 5, 256, 2.0), ("CT", 12.0, 0, 96, 1.5), ("CT", 12.0, 3, 96, 1.5), ("CT", 16.0, 2, 256, 2.0),
+     ("MR", 16.0, 2, 256, 2.0)],
+)  # fmt: skip
+def test_noise_is_no_contrast(modality: str, noise: float, seed: int, pixels: int, step_s: float) -> None:
+    recipe = lesion(modality=modality, noise=noise, seed=seed, pixels=pixels, slices=2, frames=40)
+    phantom = make(
+        replace(recipe, bolus=replace(recipe.bolus, peak=0.0), times=step_s * np.arange(40, dtype=np.float64))
+    )
+    options = Options(modality="MR" if modality == "MR" else "CT", correct_motion=False)
+    with pytest.raises(refusals.NoContrast):
+        analyse(phantom.volume, phantom.times, phantom.spacing, options)
+
+
+@pytest.mark.parametrize(("peak", "noise"), [(120.0, 12.0), (80.0, 6.0)])
+def test_a_weak_bolus_is_still_told_from_noise(peak: float, noise: float) -> None:
+    phantom = make(replace(RECIPE, bolus=Bolus(peak=peak), noise=noise, shape=(2, 128, 128)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    assert phantom.truth.arteries[tuple(found.artery.voxels.T)].mean() > 0.9
+
+
 def test_what_is_no_head_is_refused() -> None:
     rng = np.random.default_rng(0)
     flat = np.full((40, 2, 64, 64), -1000, dtype=np.float32)
@@ -148,6 +175,29 @@ def test_too_many_spoilt_frames_are_refused(spoilt: tuple[int, ...], error: type
     phantom = make(replace(SMALL, shape=(2, 112, 112)))
     phantom.volume[list(spoilt)] = -1000
     assert isinstance(refused(phantom.volume, phantom.times, Options()), error)
+
+
+@pytest.mark.parametrize("slices", [(1,), (0, 1, 2)])
+def test_three_images_in_a_row_that_lack_while_the_contrast_passes_are_refused(
+    phantom: Phantom, slices: tuple[int, ...]
+) -> None:
+    times = per_slice(phantom.times, 3)
+    for number in slices:
+        times[7:10, number] = np.nan
+    kept = np.isfinite(times).any(axis=1)
+    assert isinstance(refused(phantom.volume[kept], times[kept]), refusals.BolusLost)
+    times = per_slice(phantom.times, 3)
+    times[30:33, slices] = np.nan
+    kept = np.isfinite(times).any(axis=1)
+    found = analyse(phantom.volume[kept], times[kept], phantom.spacing, STILL)
+    assert "gap-in-time" in codes(found), "long after it a gap is told of, and no more"
+
+
+def test_what_lacks_and_what_motion_has_spoilt_count_together() -> None:
+    phantom = make(replace(SMALL, shape=(2, 112, 112)))
+    phantom.volume[[14, 30]] = -1000
+    kept = np.delete(np.arange(40), [5, 22, 36])
+    assert isinstance(refused(phantom.volume[kept], phantom.times[kept], Options()), refusals.FramesLost)
 
 
 def test_a_missing_slice_is_refused() -> None:
@@ -187,12 +237,28 @@ def test_mr_without_diffusion_tells_no_core() -> None:
     assert (found.lesions.core_known, found.lesions.core_ml, found.lesions.ratio) == (False, 0, None)
 
 
-def test_two_boluses_leave_the_lesion_where_it_is() -> None:
-    phantom = make(replace(RECIPE, bolus=Bolus(second_arrival_s=35.0), shape=(2, 128, 128)))
+@pytest.mark.parametrize("second_s", [32.0, 38.0, 45.0])
+def test_of_two_boluses_the_first_tells_where_the_lesion_is(second_s: float) -> None:
+    phantom = make(replace(RECIPE, bolus=Bolus(second_arrival_s=second_s), shape=(2, 128, 128)))
     found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
-    true, late = phantom.truth.hypoperfused, found.lesions.late[6.0]
     assert "two-boluses" in codes(found)
-    assert 2 * (late & true).sum() / (late.sum() + true.sum()) > 0.9
+    assert found.even_s[-1] < second_s
+    assert dice(found.lesions.core, phantom.truth.core) > 0.85
+    assert dice(found.lesions.late[6.0], phantom.truth.hypoperfused) > 0.95
+
+
+def test_a_second_bolus_before_the_first_was_scanned_long_enough_is_refused() -> None:
+    phantom = make(replace(SMALL, bolus=Bolus(second_arrival_s=26.0), times=np.arange(0, 60, 2.0)))
+    assert isinstance(refused(phantom.volume, phantom.times), refusals.TooFewFrames)
+
+
+@pytest.mark.parametrize(("seed", "pixels"), [(8, 112), (11, 128), (3, 256)])
+def test_noise_in_the_dark_of_an_mr_image_is_no_artery(seed: int, pixels: int) -> None:
+    recipe = lesion(modality="MR", noise=8.0, seed=seed, pixels=pixels, slices=2, frames=44)
+    phantom = make(replace(recipe, bolus=replace(recipe.bolus, peak=200.0)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, replace(STILL, modality="MR", te_s=recipe.te_s))
+    assert phantom.truth.arteries[tuple(found.artery.voxels.T)].all()
+    assert dice(found.lesions.late[6.0], phantom.truth.hypoperfused) > 0.95
 
 
 @pytest.mark.parametrize(("turn_deg", "shift_mm"), [(20.0, (0.0, 0.0)), (0.0, (18.0, -12.0)), (-15.0, (-10.0, 8.0))])

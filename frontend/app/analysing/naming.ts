@@ -20,3 +20,8 @@ const units: readonly (readonly [string, string])[] = [
 export function unitOf(name: string): string {
   return units.find(([end]) => name.endsWith(end))?.[1] ?? '';
 }
+
+/** The last of a log that is given oldest first, newest first. */
+export function newest<One>(all: readonly One[], most: number): One[] {
+  return all.slice(-most).reverse();
+}

@@ -254,7 +254,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.processor-invalid': 'Prüfen Sie die Adresse (https://…), das Land (zwei Buchstaben) und den Tag des Vertrags.',
   'problem.analysis-refused': 'Diese Untersuchung lässt sich nicht auswerten.',
   'problem.perfusion-bolus-lost': 'Während das Kontrastmittel ankommt, fehlen drei Zeitpunkte in Folge, oder sie sind unbrauchbar.',
-  'problem.perfusion-frames-lost': 'Zu viele Zeitpunkte fehlen oder sind durch Bewegung unbrauchbar.',
+  'problem.perfusion-frames-lost': 'Zu viele Zeitpunkte fehlen, sind beschädigt oder durch Bewegung unbrauchbar.',
   'problem.perfusion-no-contrast': 'In den Arterien kommt kein Kontrastmittel an: Die Injektion misslang, oder die Aufnahme hat es verpasst.',
   'problem.perfusion-not-a-head': 'Die Bilder zeigen keinen Kopf.',
   'problem.perfusion-not-finite': 'Bilder sind beschädigt: Sie enthalten Werte, die keine Zahlen sind.',

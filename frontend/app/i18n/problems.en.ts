@@ -252,7 +252,7 @@ export default {
   'problem.processor-invalid': 'Check the address (https://…), the country (two letters) and the day of the agreement.',
   'problem.analysis-refused': 'This study cannot be analysed.',
   'problem.perfusion-bolus-lost': 'Three time points in a row are missing or spoilt while the contrast passes.',
-  'problem.perfusion-frames-lost': 'Too many time points are missing or spoilt by motion.',
+  'problem.perfusion-frames-lost': 'Too many time points are missing, damaged or spoilt by motion.',
   'problem.perfusion-no-contrast': 'No contrast reaches the arteries: the injection failed, or the scan missed it.',
   'problem.perfusion-not-a-head': 'The images do not show a head.',
   'problem.perfusion-not-finite': 'Images are damaged: they hold values that are no numbers.',

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from radrelay.app.perfusion_words import in_words, refusal_in_words
 from radrelay.errors import Misconfigured, RadrelayError
 
 if TYPE_CHECKING:
@@ -66,20 +67,27 @@ def perfusion_command(wish: Wish) -> int:
     try:
         told = _analysed(wish)
     except AnalysisRefused as error:
-        _refuse(error, as_json=wish.progress)
+        _refuse(error, wish)
         return REFUSED
     if not wish.progress:
         print("\n".join(told))  # noqa: T201
     return 0
 
 
-def _refuse(error: RadrelayError, *, as_json: bool) -> None:
-    if as_json:
+def _refuse(error: RadrelayError, wish: Wish) -> None:
+    if wish.progress:
         said = {"code": error.code, "message": error.message, "facts": dict(error.facts)}
         print(json.dumps(said), file=sys.stderr)  # noqa: T201
         return
-    facts = ", ".join(f"{name} {value}" for name, value in error.facts.items())
-    print(f"radrelay: {error.message}{f' ({facts})' if facts else ''}", file=sys.stderr)  # noqa: T201
+    print(f"radrelay: {refusal_in_words(error, language_of(wish))}", file=sys.stderr)  # noqa: T201
+
+
+def language_of(wish: Wish) -> Language:
+    """Return the language that the parameters name, else the command; raises `Misconfigured` for what is none."""
+    chosen = wish.values.get("language") or wish.language
+    if chosen not in ("de", "en"):
+        raise Misconfigured("language: one of de, en")
+    return "de" if chosen == "de" else "en"
 
 
 def _analysed(wish: Wish) -> list[str]:
@@ -87,6 +95,7 @@ def _analysed(wish: Wish) -> list[str]:
     from radrelay.analysis.images.recognising import read_rules  # noqa: PLC0415
 
     constants, options = settings_of(wish.values)
+    language_of(wish)
     _require_free(wish.out)
     tell = _teller(wish.progress)
     tell("reading", 0.0)
@@ -98,7 +107,7 @@ def _analysed(wish: Wish) -> list[str]:
     tell("writing", 1 - WRITING)
     found = _written(wish, read, result)
     tell("writing", 1.0)
-    return in_words(found)
+    return in_words(found, language_of(wish))
 
 
 def analysed(read: Read, options: Options, constants: Constants, progress: Progress | None = None) -> Result:
@@ -130,22 +139,24 @@ def analysed(read: Read, options: Options, constants: Constants, progress: Progr
 
 
 def settings_of(values: Mapping[str, object]) -> tuple[Constants, Options]:
-    """Return constants and options by their names; raises `Misconfigured` for what is none."""
-    from radrelay.analysis.perfusion import METHODS, Constants, Options  # noqa: PLC0415
+    """Return constants and options by their names; raises `Misconfigured` for what is none or out of its bounds."""
+    from radrelay.analysis.errors import ParametersInvalid  # noqa: PLC0415
+    from radrelay.analysis.kinds import perfusion  # noqa: PLC0415
+    from radrelay.analysis.perfusion import Constants, Options  # noqa: PLC0415
 
     known = {one.name for one in fields(Constants)}
-    options = {"artery", "vein", "correct_motion", "language"}
-    if further := sorted(set(values) - known - options):
-        raise Misconfigured(f"{further[0]}: there is no such parameter")
     try:
+        perfusion().checked({name: value for name, value in values.items() if value is not None})
         given: dict[str, Any] = {
-            name: tuple(cast("Sequence[float]", value)) if isinstance(value, list | tuple) else value
+            name: tuple(float(one) for one in cast("Sequence[float]", value)) if isinstance(value, list) else value
             for name, value in values.items() if name in known and value is not None
         }  # fmt: skip
         constants = Constants(**given)
-        if constants.method not in METHODS:
-            raise Misconfigured(f"method: one of {', '.join(METHODS)}")
+        if min(constants.tmax_thresholds_s) <= 0:
+            raise Misconfigured("tmax_thresholds_s: seconds over 0")
         places = {name: _places(values.get(name)) for name in ("artery", "vein")}
+    except ParametersInvalid as error:
+        raise Misconfigured(error.message) from error
     except (TypeError, ValueError) as error:
         raise Misconfigured(f"parameters: {error}") from error
     cores = os.environ.get(CORES, "")
@@ -189,31 +200,23 @@ def _written(wish: Wish, read: Read, result: Result) -> Findings:
 def _order(wish: Wish, read: Read, result: Result) -> Order:
     from radrelay.analysis.objects import Order  # noqa: PLC0415
 
-    chosen = wish.values.get("language") or wish.language
-    language: Language = "de" if chosen == "de" else "en"
-    return Order(os.environ.get(RUN) or _run_of(read, wish.values), datetime.now().astimezone(), language)
+    language = language_of(wish)
+    run = os.environ.get(RUN) or _run_of(read, {**wish.values, "language": language})
+    return Order(run, datetime.now().astimezone(), language)
 
 
 def _run_of(read: Read, values: Mapping[str, object]) -> str:
-    """Return a name for what is analysed how, so that the same twice yields the same objects."""
-    digest = hashlib.sha256(json.dumps(dict(values), sort_keys=True, default=str).encode())
-    for column in read.study.perfusion.references:
-        for one in column:
-            digest.update(f"{one.sop_uid}/{one.frame}".encode())
+    """Return a name for what is analysed how, so that the same twice yields the same objects, and only the same."""
+    from radrelay import __version__  # noqa: PLC0415
+
+    digest = hashlib.sha256(json.dumps([__version__, dict(values)], sort_keys=True, default=str).encode())
+    study = read.study
+    for images in (study.perfusion, study.diffusion, study.diffusion_weighted):
+        for column in () if images is None else images.references:
+            for one in column:
+                digest.update(f"{one.sop_uid}/{one.frame}".encode())
+        digest.update(b"-")
     return digest.hexdigest()
-
-
-def in_words(found: Findings) -> list[str]:
-    """Return the volumes and warnings as lines."""
-    core = "n/a" if found.core_ml is None else f"{found.core_ml:.1f} mL"
-    mismatch = "n/a" if found.mismatch_ml is None else f"{found.mismatch_ml:.1f} mL"
-    ratio = "n/a" if found.mismatch_ratio is None else f"{found.mismatch_ratio:.1f}"
-    lines = [f"core                {core}"]
-    lines += [f"Tmax > {limit:>4} s       {volume:.1f} mL" for limit, volume in found.late_ml.items()]
-    lines += [f"mismatch            {mismatch}, ratio {ratio}"]
-    lines += [f"warning             {one.code} {one.facts or ''}".rstrip() for one in found.warnings]
-    lines += ["for research use, not a certified medical device"]
-    return lines
 
 
 def _teller(wanted: bool) -> Progress:

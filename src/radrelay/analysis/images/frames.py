@@ -34,6 +34,8 @@ class Series:
     uid: str
     study_uid: str
     patient_id: str
+    patient_name: str
+    birth_date: str
     modality: str
     description: str
     protocol: str
@@ -145,7 +147,8 @@ def _frames_of(path: Path, known: dict[tuple[str, ...], Series]) -> list[Frame]:
             raise _Mosaic
         return []
     said = _series(header, uid)
-    series = known.setdefault((uid, said.study_uid, said.patient_id), said)
+    whose = (said.patient_id, said.patient_name, said.birth_date)
+    series = known.setdefault((uid, said.study_uid, *whose), said)
     whole, temporal = _times(header), _whole(header, 0x00200100) or None
     base = whole.acquisition or whole.acquired_at or 0.0
     rescales = _rescales(header, len(planes.planes))
@@ -194,9 +197,15 @@ def _times(header: Header) -> Times:
 
 def _series(header: Header, uid: str) -> Series:
     return Series(
-        uid, header.text(0x0020000D), header.text(0x00100020), header.text(0x00080060).upper(), header.text(0x0008103E),
+        uid, header.text(0x0020000D), header.text(0x00100020), _name(header),
+        header.text(0x00100030).strip(), header.text(0x00080060).upper(), header.text(0x0008103E),
         header.text(0x00181030), _whole(header, 0x00200011), header.text(0x00080070),
     )  # fmt: skip
+
+
+def _name(header: Header) -> str:
+    """Return a patient's name to compare it: its first group, without case and empty ends (PS3.5 6.2.1)."""
+    return header.text(0x00100010).split("=")[0].casefold().strip(" ^")
 
 
 def _rescales(header: Header, frames: int) -> list[tuple[float, float, bool]]:

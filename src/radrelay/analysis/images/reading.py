@@ -7,7 +7,7 @@ is said to be. Values are those of the modality (PS3.3 C.11.1): slope and interc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,8 @@ from radrelay.analysis.images.errors import CopiesDiffer, MosaicNotRead, Nothing
 from radrelay.analysis.images.frames import MOSAIC, Frame, Left, open_file, read_frames
 from radrelay.analysis.images.recognising import Recognised, Rules, read_rules, recognise
 from radrelay.analysis.images.stacking import Stack, stack
-from radrelay.analysis.perfusion.refusals import Warned
+from radrelay.analysis.perfusion.refusals import FramesLost, SlicesMissing, Warned
+from radrelay.analysis.perfusion.times import LOST_SHARE
 from radrelay.analysis.study import ImageReference, Images, PerfusionStudy, Slab
 from radrelay.dicom.decode import decode_stored
 from radrelay.dicom.encapsulated import frame_ranges, locate, reader_of
@@ -65,9 +66,10 @@ def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules |
     found = replace(found, perfusion=tuple(_once(found.perfusion)))
     order = stack(found.perfusion)
     images, lost = read_stack(order)
+    images = _readable(order, images)
     images = replace(images, slab=_placed(images.slab, found.perfusion[0].series.uid))
     if found.modality == "CT":
-        _check_hounsfield(found.perfusion, images.values)
+        _check_hounsfield(found.perfusion, images)
     first = found.perfusion[0]
     header = pydicom.dcmread(first.path, stop_before_pixels=True, force=True)
     te_ms = first.echo_time_ms
@@ -79,7 +81,7 @@ def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules |
         series=found.told(),
     )
     if found.modality == "MR":
-        diffusion, weighted = diffusion_of(found.diffusion, found.adc, _simple)
+        diffusion, weighted = diffusion_of(found.diffusion, found.adc, lambda some: _simple(some, lost))
         study = replace(study, diffusion=diffusion, diffusion_weighted=weighted)
     return Read(study, found, tuple(left), tuple(lost), warned_of(order, found.perfusion))
 
@@ -112,6 +114,23 @@ def _untold(order: Stack, frames: Sequence[Frame]) -> int:
         by_series[one.series.uid].append(one)
     points = max(one.told_points for one in frames) * order.slab.slices - len(frames)
     return max(points, sum(max(0, max(one.told_images for one in own) - len(own)) for own in by_series.values()))
+
+
+def _readable(order: Stack, images: Images) -> Images:
+    """Return images without the time points that nothing could be read of.
+
+    Raises FramesLost where more than a tenth of the images of a slice are damaged, wherever in time.
+    """
+    assert images.times is not None  # noqa: S101 -- a stack over time has times
+    count = np.maximum(np.isfinite(order.times).sum(axis=0), 1)
+    lost = float((1 - np.isfinite(images.times).sum(axis=0) / count).max())
+    if lost > LOST_SHARE:
+        raise FramesLost(lost_percent=round(100 * lost))
+    held = np.isfinite(images.times).any(axis=1)
+    if held.all():
+        return images
+    other = None if images.other_times is None else images.other_times[held]
+    return replace(images, values=images.values[held], times=images.times[held], other_times=other)
 
 
 def _recognised(frames: Sequence[Frame], left: Sequence[Left], rules: Rules, chosen: Sequence[str]) -> Recognised:
@@ -147,8 +166,16 @@ def _same(copies: Sequence[Frame]) -> Frame:
     return readable[0][0] if readable else copies[0]
 
 
-def _simple(frames: Sequence[Frame]) -> Images:
-    images, _ = read_stack(stack(frames))
+def _simple(frames: Sequence[Frame], left: list[Left]) -> Images:
+    """Return images that must all be there: one without signal would be tissue that diffuses, and no core.
+
+    Adds to `left` what could not be read; raises SlicesMissing where any lacks.
+    """
+    order = stack(frames)
+    images, lost = read_stack(order)
+    left += lost
+    if lacking := len(lost) + sum(own is None for row in order.frames for own in row):
+        raise SlicesMissing(images=lacking)
     return images
 
 
@@ -225,14 +252,15 @@ def _reference(frame: Frame) -> ImageReference:
     return ImageReference(frame.sop_class_uid, frame.sop_uid, frame.series.uid, own)
 
 
-def _check_hounsfield(frames: Sequence[Frame], values: Values) -> None:
-    """Refuse CT whose values are no HU: nothing said, scaled differently from image to image, or without any air."""
-    if not any(one.rescaled for one in frames) or len({one.slope for one in frames}) > 1:
+def _check_hounsfield(frames: Sequence[Frame], images: Images) -> None:
+    """Refuse CT whose values are no HU: nothing said, scaled otherwise from image to image, or without any air."""
+    if not all(one.rescaled for one in frames) or len({one.slope for one in frames}) > 1:
         slopes = sorted({one.slope for one in frames})
         raise RescaleWrong(slopes=", ".join(f"{one:g}" for one in slopes[:4]))
-    least = float(values.min())
+    assert images.times is not None  # noqa: S101 -- a stack over time has times
+    darkest = np.where(np.isfinite(images.times), images.values.min(axis=(2, 3)), np.nan)
+    least, apart = float(np.nanmin(darkest)), float((np.nanmax(darkest, axis=0) - np.nanmin(darkest, axis=0)).max())
     if least > AIR_HU:
         raise RescaleWrong(least_hu=round(least))
-
-
-Reader = Callable[[Sequence[Frame]], Images]
+    if apart > -AIR_HU:  # an intercept that is another one in some of the images
+        raise RescaleWrong(apart_hu=round(apart))

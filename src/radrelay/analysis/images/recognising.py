@@ -140,6 +140,7 @@ def recognise(frames: Sequence[Frame], rules: Rules, chosen: Sequence[str] = ())
     whose = {(one.series.study_uid, one.series.patient_id) for one in frames}
     if len(whose) > 1:
         raise SeveralPatients(studies=len(whose))
+    _require_one_person(frames)
     usable = [one for one in frames if one.samples == 1 and one.series.modality in MODALITIES]
     if chosen:
         picked = [one for one in usable if one.series.uid in chosen]
@@ -157,6 +158,20 @@ def recognise(frames: Sequence[Frame], rules: Rules, chosen: Sequence[str] = ())
     taken = {one.series.uid for one in (*diffusion, *adc)}
     plain = [one for one in rest if one.series.uid not in taken and not rules.role(one)]
     return Recognised(modality, tuple(picked), tuple(diffusion), tuple(adc), _native(plain))
+
+
+def _require_one_person(frames: Sequence[Frame]) -> None:
+    """Refuse images under one ID, or none, whose names and birth dates are of several; raises SeveralPatients.
+
+    A name alone may be written otherwise by another device; within a series it is not.
+    """
+    names: dict[str, set[str]] = defaultdict(set)
+    for one in {frame.series for frame in frames}:
+        names[one.uid].add(one.patient_name)
+    births = {one.series.birth_date for one in frames} - {""}
+    people = max(len(births), *(len(own) for own in names.values()))
+    if people > 1:
+        raise SeveralPatients(patients=people)
 
 
 def _choose(candidates: Sequence[Candidate], rules: Rules) -> Candidate:

@@ -253,7 +253,7 @@ def _aligned(columns: list[list[Frame]], way: Way) -> list[list[Frame | None]]:
     told = [np.array([_told(one, way) for one in column]) for column in columns]
     fullest = max(told, key=len)
     even = all(len(one) == len(fullest) for one in told)
-    if even and all(np.ptp(one - fullest) <= _half(fullest) for one in told):
+    if even and (all(np.ptp(one - fullest) <= _half(fullest) for one in told) or _in_sweeps(np.stack(told))):
         return [list(one) for one in columns]
     reference = fullest
     for own in told:  # a time point that the fullest slice lacks, but this one has
@@ -263,6 +263,11 @@ def _aligned(columns: list[list[Frame]], way: Way) -> list[list[Frame | None]]:
     if even and len(reference) == len(fullest):
         return [list(one) for one in columns]
     return [_placed(column, own, reference) for column, own in zip(columns, told, strict=True)]
+
+
+def _in_sweeps(told: Doubles) -> bool:
+    """Say whether each time point (slices × time points) is over before the next begins: a table to and fro."""
+    return bool((told.max(axis=0)[:-1] < told.min(axis=0)[1:]).all())
 
 
 def _half(times: Doubles) -> float:

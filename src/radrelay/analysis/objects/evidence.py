@@ -40,7 +40,7 @@ class Evidence:
         data.SOPClassUID = UID(MR_IMAGE if self.study.modality == "MR" else CT_IMAGE)
         data.SOPInstanceUID = UID(self.order.uid("evidence", slab.positions[number], slab.rows))
         self._behind[data.SOPInstanceUID] = behind
-        data.SeriesInstanceUID = UID(behind.series_uid)
+        data.SeriesInstanceUID = UID(self._all[0][0].series_uid)  # highdicom wants one; all are named in the end
         data.Modality = self.study.modality
         data.FrameOfReferenceUID = UID(slab.frame_of_reference_uid)
         data.PositionReferenceIndicator = None

@@ -16,6 +16,7 @@ Language = Literal["en", "de"]
 MANUFACTURER = "Radrelay"
 MODEL = "Radrelay perfusion"
 PROGRAM = f"Radrelay {__version__}"
+RESEARCH = "For research use, not a certified medical device"
 SERIAL = "1"  # a program has none; enhanced objects want one (PS3.3 C.7.5.2)
 
 

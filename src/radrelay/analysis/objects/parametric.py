@@ -9,7 +9,7 @@ from highdicom.pm import ParametricMap, RealWorldValueMapping
 from radrelay.analysis.objects import evidence
 from radrelay.analysis.objects.codes import EQUIVALENT, PERFUSION_ANALYSIS, QUANTITIES, UNITS
 from radrelay.analysis.objects.evidence import Evidence
-from radrelay.analysis.objects.order import Order, Place
+from radrelay.analysis.objects.order import RESEARCH, Order, Place
 from radrelay.analysis.objects.shown import Volume
 
 FIRST_NUMBER = 9101
@@ -18,7 +18,7 @@ LONGEST_LABEL = 16
 
 def place_of(volume: Volume, number: int) -> Place:
     """Return where a map stands in the study."""
-    return Place(f"map-{volume.name}", FIRST_NUMBER + number, f"Perfusion {volume.name} (values)")
+    return Place(f"map-{volume.name}", FIRST_NUMBER + number, f"Perfusion {volume.name} (values, for research use)")
 
 
 def map_file(source: Evidence, order: Order, volume: Volume, number: int) -> bytes:
@@ -35,7 +35,7 @@ def map_file(source: Evidence, order: Order, volume: Volume, number: int) -> byt
             hd.VOILUTTransformation((scale.least + scale.most) / 2, scale.most - scale.least, volume.name)
         ],
         content_label=volume.name.upper()[:LONGEST_LABEL],
-        content_description=f"{volume.name} in {scale.unit}"[:64],
+        content_description=f"{volume.name}. {RESEARCH}"[:64],
         derivation=PERFUSION_ANALYSIS,
         plane_positions=[hd.PlanePositionSequence("PATIENT", [float(one) for one in at]) for at in slab.positions],
     )

@@ -2,7 +2,7 @@
 
 A volume hangs on its segment of the Segmentation (TID 1411); what no segment shows stands in a group of its own
 (TID 1501). A ratio that has no meaning, since what it divides by is 0, is left out. Method and constants stand as the
-algorithm's parameters (TID 4019), warnings as comments.
+algorithm's parameters (TID 4019), warnings too; that it is for research use stands as a comment on the whole.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from radrelay import __version__
 from radrelay.analysis.objects import evidence
 from radrelay.analysis.objects.codes import (
     BRAIN,
+    COMMENT,
     DECONVOLUTION,
     INTENSITY_RATIO,
     ISCHEMIA,
@@ -30,12 +31,12 @@ from radrelay.analysis.objects.codes import (
     VOLUME,
 )
 from radrelay.analysis.objects.evidence import Evidence
-from radrelay.analysis.objects.order import MANUFACTURER, MODEL, Order, Place
+from radrelay.analysis.objects.order import MANUFACTURER, MODEL, RESEARCH, Order, Place
 from radrelay.analysis.objects.segments import Segment
 from radrelay.analysis.perfusion import Result
 from radrelay.dicom.measurement_codes import PRIVATE_SCHEME
 
-PLACE = Place("report", 9301, "Perfusion report")
+PLACE = Place("report", 9301, "Perfusion report (for research use)")
 DIGITS = 4
 
 
@@ -54,6 +55,9 @@ def report_file(
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
             sr.CodedConcept("en", "RFC5646", "English")
         ),
+    )
+    content[0].ContentSequence.append(
+        sr.TextContentItem(COMMENT, RESEARCH, relationship_type=sr.RelationshipTypeValues.CONTAINS)
     )
     document = sr.ComprehensiveSR(
         evidence=images,

@@ -15,10 +15,10 @@ from radrelay import __version__
 from radrelay.analysis.objects import evidence
 from radrelay.analysis.objects.codes import ALTERED, BRAIN, CLUSTERS, INFARCT, ISCHEMIA
 from radrelay.analysis.objects.evidence import Evidence
-from radrelay.analysis.objects.order import MANUFACTURER, MODEL, Order, Place
+from radrelay.analysis.objects.order import MANUFACTURER, MODEL, RESEARCH, Order, Place
 from radrelay.analysis.perfusion import Result
 
-PLACE = Place("segments", 9201, "Perfusion segmentation")
+PLACE = Place("segments", 9201, "Perfusion segmentation (for research use)")
 COLOURS = {"core": (56.0, 76.0, -12.0), "late": (75.0, -58.0, 45.0)}  # CIE L*a*b*
 
 
@@ -71,7 +71,7 @@ def segmentation(
         **evidence.arguments(order, PLACE),
         **evidence.device(),
         content_label="PERFUSION",
-        content_description="Infarct core and hypoperfused tissue",
+        content_description=RESEARCH,
         omit_empty_frames=True,
     )
 

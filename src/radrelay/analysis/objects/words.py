@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from radrelay.analysis.objects.order import Language
+from radrelay.analysis.objects.order import RESEARCH, Language
 
 _POINT = re.compile(r"(?<=\d)\.(?=\d)")
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("Brain perfusion", "Hirnperfusion"),
     "research": (
-        "For research use, not a certified medical device",
+        RESEARCH,
         "Nur für Forschungszwecke, kein zertifiziertes Medizinprodukt",
     ),
     "slice": ("Slice {n} of {of}", "Schicht {n} von {of}"),
@@ -60,7 +60,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Images {interval_s} s apart: the core reads small",
         "Bilder {interval_s} s auseinander: Kern zu klein gemessen",
     ),
-    "sampling-over-3-s": ("Images further apart than 3 s", "Bilder mehr als 3 s auseinander"),
+    "sampling-over-3-s": (
+        "Images further apart than 3 s: the core reads small",
+        "Bilder mehr als 3 s auseinander: Kern zu klein gemessen",
+    ),
     "partial-volume-over-2": ("Partial-volume factor {factor} is over 2", "Teilvolumen-Faktor {factor} über 2"),
     "slab-under-8-cm": ("Only {slab_mm} mm of the head were scanned", "Nur {slab_mm} mm des Kopfes aufgenommen"),
     "much-motion": (
@@ -73,7 +76,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Die Arterie liegt nicht, wo sie zu erwarten ist",
     ),
     "vein-not-found": ("No vein was found", "Keine Vene gefunden"),
-    "two-boluses": ("A second bolus at {second_s} s", "Ein zweiter Bolus bei {second_s} s"),
+    "two-boluses": (
+        "A second bolus at {second_s} s: the first alone is analysed",
+        "Zweiter Bolus bei {second_s} s: nur der erste ausgewertet",
+    ),
     "gantry-tilt": ("The gantry was tilted by {degrees}°", "Die Gantry war um {degrees}° gekippt"),
     "images-left-out": ("Images that could not be read: {images}", "Nicht lesbare Bilder: {images}"),
     "images-missing": ("Images that are missing: {images}", "Fehlende Bilder: {images}"),

@@ -23,7 +23,8 @@ Mask = NDArray[np.bool_]
 VESSEL_SHARE = 0.25  # of the highest enhancement
 OWN_SHARE = 0.6  # of a piece's highest voxel
 LEAST_PEAK = {"CT": 40.0, "MR": 8.0}  # HU; 1/s
-LEAST_OVER_NOISE = 6.0
+LEAST_OVER_NOISE, SOFT_S = 7.0, 5  # of a voxel's noise; the passage of a bolus lasts as long, a spike of noise does not
+MOST_TRIED = 20_000
 TOGETHER_S, TOGETHER_SCORE = 0.6, 0.5
 MOST_PIECES = 12
 LATER_S = 1.5
@@ -51,17 +52,18 @@ class Vessels:
     vein: Vessel | None
     partial_volume: float
     unbounded_partial_volume: float
+    noise: float = 0.0
 
     def with_chosen(self, even: Doubles, limit: float, artery: Vessel | None, vein: Vessel | None) -> Vessels:
         """Return the vessels with those that a reader chose in the place of those found."""
         if artery is None and vein is None:
             return self
-        return _vessels(artery or self.artery, vein or self.vein, even, limit)
+        return _vessels(artery or self.artery, vein or self.vein, even, limit, self.noise)
 
 
-def _vessels(artery: Vessel, vein: Vessel | None, even: Doubles, limit: float) -> Vessels:
+def _vessels(artery: Vessel, vein: Vessel | None, even: Doubles, limit: float, noise: float) -> Vessels:
     ratio = 1.0 if vein is None else partial_volume(artery, vein, even)
-    return Vessels(artery, vein, float(np.clip(ratio, 1.0, limit)), ratio)
+    return Vessels(artery, vein, float(np.clip(ratio, 1.0, limit)), ratio, noise)
 
 
 def find_vessels(
@@ -73,20 +75,20 @@ def find_vessels(
     artery does.
     """
     found = _pieces(frames, times, region, even, baseline_until_s)
-    least = LEAST_PEAK[modality]
-    high = [one for one in found if _is_bolus(one.curve, least)]
+    least, noise = LEAST_PEAK[modality], noise_of(frames, region)
+    high = [one for one in found if _is_bolus(one, least, noise)]
     if not high:
         raise NoContrast(peak=round(max((one.peak for one in found), default=0.0), 1), least=least)
     artery = _artery(high)
     later = [one for one in high if one.half_rise_s >= artery.half_rise_s + LATER_S]
     vein = max(later, key=_venous) if later else None
-    return _vessels(artery, vein, even, limit)
+    return _vessels(artery, vein, even, limit, noise)
 
 
-def check_contrast(chosen: Vessel, modality: str) -> None:
+def check_contrast(chosen: Vessel, modality: str, noise: float) -> None:
     """Refuse a place that a reader chose where nothing enhances as a vessel does; raises NoContrast."""
     least = LEAST_PEAK[modality]
-    if not _is_bolus(chosen.curve, least):
+    if not _is_bolus(chosen, least, noise):
         raise NoContrast(peak=round(chosen.peak, 1), least=least)
 
 
@@ -150,11 +152,24 @@ def _pieces(frames: Floats, times: Doubles, region: Mask, even: Doubles, until_s
     return [vessel_at(frames, times, _highest(group, height), even, until_s) for group in groups]
 
 
-def _is_bolus(curve: Doubles, least: float) -> bool:
-    """Say whether a curve rises from where it usually is by more than `least` and by far more than its noise."""
-    noise = float(np.median(np.abs(np.diff(curve, n=3)))) * 1.4826 / np.sqrt(20)
-    rise = float(curve.max() - np.median(curve))
-    return bool(rise >= max(least, LEAST_OVER_NOISE * noise))
+def noise_of(frames: Floats, region: Mask) -> float:
+    """Return the usual noise of a voxel of a region, by what three frames in a row do not foretell of the fourth."""
+    places = np.flatnonzero(region)
+    places = places[:: max(1, places.size // MOST_TRIED)]
+    curves = frames.reshape(frames.shape[0], -1)[:, places]
+    return 1.4826 * float(np.median(np.abs(np.diff(curves, n=3, axis=0))) / np.sqrt(20))
+
+
+def _is_bolus(vessel: Vessel, least: float, noise: float) -> bool:
+    """Say whether a curve rises by more than `least`, and for as long as a bolus takes by far more than noise does.
+
+    A voxel that is chosen as the highest of many, at its highest moment, is high by noise alone. Neighbours share some
+    of their noise: the mean of n has less of it, but not as little as 1/√n.
+    """
+    usual = np.median(vessel.curve)
+    soft = float(np.convolve(vessel.curve, np.full(SOFT_S, 1 / SOFT_S), mode="valid").max() - usual)
+    clear = LEAST_OVER_NOISE * noise / len(vessel.voxels) ** 0.25
+    return bool(vessel.curve.max() - usual >= least and soft >= clear)
 
 
 def _highest(group: NDArray[np.int64], height: Floats) -> NDArray[np.int64]:

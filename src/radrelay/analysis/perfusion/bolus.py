@@ -1,4 +1,4 @@
-"""When the contrast comes: the frames before it are the baseline of everything."""
+"""When the contrast comes, and when it comes again: the frames before are the baseline of everything."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ Doubles = NDArray[np.float64]
 RISE_SHARE = 0.05
 MARGIN_S = 1.5
 HIGHEST, MUCH_SHARE, LEAST_EARLY = 20, 0.4, 12
-SECOND_SHARE, BETWEEN_SHARE, SECOND_AFTER_S = 0.6, 0.5, 10.0
+SECOND_SHARE, BETWEEN_SHARE, SECOND_AFTER_S = 0.5, 0.6, 10.0
+LOW_QUANTILE = 0.05  # of a curve: what it is without contrast
 
 
-def arrival(frames: Floats, times: Doubles, region: NDArray[np.bool_]) -> float:
-    """Return when (s) the first vessels begin to enhance: the earliest of those that change much, at 5 % of their peak.
+def early_curve(frames: Floats, region: NDArray[np.bool_]) -> Doubles:
+    """Return the mean curve (frames) of the first vessels to enhance: the earliest of those voxels that change much.
 
-    `frames` rise with the contrast; `times`: frames × slices. The margin before it covers tissue that is earlier.
-    Veins are larger than arteries: the mean of all that changes would call the artery's bolus a baseline.
+    `frames` rise with the contrast. Veins are larger than arteries: the mean of all that changes would call the
+    artery's bolus a baseline.
     """
     flat = frames[:, region]
     highest = flat[:3].mean(axis=0)
@@ -30,7 +31,16 @@ def arrival(frames: Floats, times: Doubles, region: NDArray[np.bool_]) -> float:
     low = np.median(soft, axis=0)
     rise = ((soft - low) >= 0.5 * (soft.max(axis=0) - low)).argmax(axis=0)
     count = min(rise.size, max(LEAST_EARLY, rise.size // 10))
-    curve = curves[:, np.argsort(rise, kind="stable")[:count]].mean(axis=1)
+    found: Doubles = curves[:, np.argsort(rise, kind="stable")[:count]].mean(axis=1)
+    return found
+
+
+def arrival(frames: Floats, times: Doubles, region: NDArray[np.bool_]) -> float:
+    """Return when (s) the first vessels begin to enhance, at 5 % of their peak; `times`: frames × slices.
+
+    The margin before it covers tissue that is earlier.
+    """
+    curve = early_curve(frames, region)
     when = np.nanmean(times, axis=1)
     peak = int(curve.argmax())
     base = float(np.median(curve[: max(2, min(4, peak))]))
@@ -39,15 +49,20 @@ def arrival(frames: Floats, times: Doubles, region: NDArray[np.bool_]) -> float:
     return float(first - MARGIN_S)
 
 
-def second_bolus(curve: Doubles, even: Doubles) -> float | None:
-    """Return when (s) an artery peaks for a second time as if injected again; none for ordinary recirculation."""
+def second_bolus(frames: Floats, times: Doubles, region: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return when (s) contrast that was injected again begins to come, and peaks; none for ordinary recirculation."""
+    when = np.nanmean(times, axis=1)
+    even = np.arange(when[0], when[-1])
+    curve = np.interp(even, when, early_curve(frames, region))
+    curve = np.convolve(np.pad(curve, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
+    curve -= np.quantile(curve, LOW_QUANTILE)
     top = int(curve.argmax())
     for order in (1, -1):
         rest = np.arange(top + order * int(SECOND_AFTER_S), len(curve) if order > 0 else -1, order)
         if rest.size and rest[0] >= 0:
             other = int(rest[curve[rest].argmax()])
             low, high = sorted((top, other))
-            valley = curve[low : high + 1].min()
-            if curve[other] >= SECOND_SHARE * curve[top] and valley <= BETWEEN_SHARE * curve[other]:
-                return float(even[other])
+            valley = low + int(curve[low : high + 1].argmin())
+            if curve[other] >= SECOND_SHARE * curve[top] and curve[valley] <= BETWEEN_SHARE * curve[other]:
+                return float(even[valley]), float(even[high])
     return None

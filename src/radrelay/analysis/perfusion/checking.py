@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from radrelay.analysis.perfusion import bolus
 from radrelay.analysis.perfusion.arteries import Vessel, Vessels
 from radrelay.analysis.perfusion.motion import Motion
 from radrelay.analysis.perfusion.refusals import (
@@ -18,7 +17,7 @@ from radrelay.analysis.perfusion.refusals import (
     SlicesMissing,
     Warned,
 )
-from radrelay.analysis.perfusion.times import LOST_SHARE, Timing
+from radrelay.analysis.perfusion.times import LOST_SHARE, Timing, lost_between
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -58,25 +57,25 @@ def check_places(places: Sequence[tuple[int, int, int]], shape: tuple[int, int, 
             raise PlaceOutside(place=", ".join(str(at) for at in one))
 
 
-def check_frames(kept: Mask) -> None:
-    """Refuse when more than a tenth of the frames had to be dropped."""
-    lost = 1 - float(kept.mean())
+def check_frames(kept: Mask, timing: Timing) -> None:
+    """Refuse when more than a tenth of the frames lack or had to be dropped."""
+    lost = 1 - float(kept.mean()) + timing.lost_share
     if lost > LOST_SHARE:
         raise FramesLost(lost_percent=round(100 * lost))
 
 
-def check_bolus(kept: Mask, timing: Timing, even: Doubles, artery: Vessel) -> None:
-    """Refuse when three frames in a row are lost while the contrast passes the artery."""
-    when = np.nanmean(timing.times, axis=1)
+def check_bolus(kept: Mask, timing: Timing, artery: Vessel) -> None:
+    """Refuse when of any slice three images in a row lack or were dropped while the contrast passes the artery."""
     begin, end = artery.half_rise_s - artery.width_s, artery.half_rise_s + 3 * artery.width_s
-    during = (when >= begin) & (when <= end)
-    for first in range(kept.size - IN_A_ROW + 1):
-        row = slice(first, first + IN_A_ROW)
-        if not kept[row].any() and during[row].any():
-            raise BolusLost(from_s=round(float(when[first]), 1), of_s=round(float(even[-1]), 1))
+    for times in timing.times.T:
+        own = times[kept & np.isfinite(times)]
+        gaps = (lost_between(np.diff(own)) >= IN_A_ROW) & (own[:-1] < end) & (own[1:] > begin)
+        if gaps.any():
+            at = int(np.flatnonzero(gaps)[0])
+            raise BolusLost(from_s=round(float(own[at]), 1), to_s=round(float(own[at + 1]), 1))
 
 
-def warn(timing: Timing, even: Doubles, vessels: Vessels, inside: Mask, moved: Motion | None,
+def warn(timing: Timing, second_s: float | None, vessels: Vessels, inside: Mask, moved: Motion | None,
          spacing: tuple[float, float, float], slices: int) -> tuple[Warned, ...]:  # fmt: skip
     """Return what a reader is to know."""
     found = list(timing.warnings)
@@ -93,9 +92,8 @@ def warn(timing: Timing, even: Doubles, vessels: Vessels, inside: Mask, moved: M
         found += _of_motion(moved)
     if _is_far(vessels.artery, inside):
         found.append(Warned("artery-far-from-expected"))
-    again = bolus.second_bolus(vessels.artery.curve, even)
-    if again is not None:
-        found.append(Warned("two-boluses", {"second_s": round(again, 1)}))
+    if second_s is not None:
+        found.append(Warned("two-boluses", {"second_s": round(second_s, 1)}))
     return tuple(found)
 
 

@@ -23,8 +23,8 @@ from radrelay.analysis.perfusion.conversion import delta_r2_star
 from radrelay.analysis.perfusion.lesions import Lesions, core_by_diffusion, delineate
 from radrelay.analysis.perfusion.maps import Values, values_of
 from radrelay.analysis.perfusion.morphology import grown
-from radrelay.analysis.perfusion.refusals import Warned
-from radrelay.analysis.perfusion.times import Timing, check_times
+from radrelay.analysis.perfusion.refusals import TooFewFrames, Warned
+from radrelay.analysis.perfusion.times import LEAST_FRAMES, Timing, check_times
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -35,6 +35,7 @@ STEPS = ("times", "joining", "motion", "brain", "vessels", "resampling", "smooth
 AVERAGED_MM, GUIDE_MM = 7.0, 2.5
 DEFAULT_TE_S = 0.03
 NEIGHBOURS = 2
+BRIGHT_SHARE = 0.5  # of the usual signal inside the head
 VESSEL_PEAK_SHARE = 0.15  # of the artery's peak: noise alone must not choose which voxels count as vessels
 
 
@@ -116,18 +117,18 @@ def analyse(
         moved = motion.estimate(frames, pixels, options.modality, constants, options.workers)
         motion.put_back(frames, pixels, moved, options.workers)
     kept = np.ones(frames.shape[0], dtype=np.bool_) if moved is None else ~moved.lost
-    check_frames(kept)
+    check_frames(kept, timing)
     watch.done("motion")
     frames, seen = (frames, timing.times) if kept.all() else (frames[kept], timing.times[kept])
     study = _Study(frames, seen, pixels, options, constants)
     study.locate(watch, by)
-    check_bolus(kept, timing, study.even, study.vessels.artery)
+    check_bolus(kept, timing, study.vessels.artery)
     values = study.values(watch)
     maps = {name: study.spread(getattr(values, name.lower()), by) for name in ("CBF", "CBV", "MTT", "TTP", "Tmax")}
     tissue = grid.spread(study.tissue, by)
     lesions = study.lesions(values, by, diffusion)
     watch.done("lesions")
-    warnings = warn(timing, study.even, study.vessels, study.brain.inside, moved, pixels, volume.shape[1])
+    warnings = warn(timing, study.second_s, study.vessels, study.brain.inside, moved, pixels, volume.shape[1])
     vessels = study.vessels
     return Result(
         maps, tissue, lesions, study.even, _placed(vessels.artery, by),
@@ -144,6 +145,7 @@ class _Study:
         self.options, self.constants = options, constants
         self.even = sampling.grid(times)
         self.arrival_s = 0.0
+        self.second_s: float | None = None
         self.normal_cbf: float | None = None
         self.brain: Brain
         self.vessels: Vessels
@@ -155,14 +157,28 @@ class _Study:
         early = self.frames[: max(2, len(self.frames) // 12)].mean(axis=0)
         self.brain = find_brain(early, self.frames.mean(axis=0), self.pixels, self.options.modality)
         watch.done("brain")
+        first = self._first_passage(first)
         self.arrival_s = bolus.arrival(first, self.times, self.brain.inside)
         baseline = self._baseline()
         rising = (
             delta_r2_star(self.frames, baseline, self.options.te_s) if self.options.modality == "MR" else self.frames
         )
-        self.vessels = self._vessels(rising, by)
+        self.vessels = self._vessels(rising, self._bright(baseline), by)
         self.tissue = self.brain.tissue & ~self._large_vessels(rising)
         watch.done("vessels")
+
+    def _first_passage(self, rising: Floats) -> Floats:
+        """Leave out what came after a second injection; raises TooFewFrames where the first has not enough."""
+        again = bolus.second_bolus(rising, self.times, self.brain.inside)
+        if again is None:
+            return rising
+        end, self.second_s = again
+        kept = sampling.begun_s(self.times) < end
+        self.frames, self.times = self.frames[kept], self.times[kept]
+        if (count := int(np.isfinite(self.times).sum(axis=0).min())) < LEAST_FRAMES:
+            raise TooFewFrames(frames=count, least=LEAST_FRAMES, second_bolus_s=round(self.second_s, 1))
+        self.even = sampling.grid(self.times)
+        return rising[kept]
 
     def _rising(self, frames: Floats) -> Floats:
         return -frames if self.options.modality == "MR" else frames
@@ -176,15 +192,21 @@ class _Study:
         found: Floats = self.frames[self._early()].mean(axis=0)
         return found
 
-    def _vessels(self, rising: Floats, by: int) -> Vessels:
+    def _bright(self, baseline: Floats) -> Mask:
+        """Return where vessels may be: of MR not where there is little signal to lose, as in bone, but noise."""
+        inside = self.brain.inside
+        if self.options.modality == "CT":
+            return inside
+        found: Mask = inside & (baseline > BRIGHT_SHARE * np.median(baseline[inside]))
+        return found
+
+    def _vessels(self, rising: Floats, region: Mask, by: int) -> Vessels:
         options, limit = self.options, self.constants.partial_volume_limit
         check_places(
             (*options.artery, *options.vein),
             (self.frames.shape[1], self.frames.shape[2] * by, self.frames.shape[3] * by),
         )
-        found = find_vessels(
-            rising, self.times, self.brain.inside, self.even, self.arrival_s, options.modality, limit
-        )  # fmt: skip
+        found = find_vessels(rising, self.times, region, self.even, self.arrival_s, options.modality, limit)
         chosen = {
             name: vessel_at(
                 rising, self.times, np.unique(np.asarray(places) // (1, by, by), axis=0), self.even, self.arrival_s
@@ -193,7 +215,7 @@ class _Study:
             if places
         }
         for vessel in chosen.values():
-            check_contrast(vessel, options.modality)
+            check_contrast(vessel, options.modality, found.noise)
         return found.with_chosen(self.even, limit, chosen.get("artery"), chosen.get("vein"))
 
     def _large_vessels(self, rising: Floats) -> Mask:

@@ -56,7 +56,7 @@ class TimesDisagree(AnalysisRefused):
 
 
 class FramesLost(AnalysisRefused):
-    """Too many time points are missing or spoilt by motion."""
+    """Too many time points are missing, damaged or spoilt by motion."""
 
     code = "perfusion-frames-lost"
 

@@ -26,17 +26,17 @@ LEAST_FRAMES, LEAST_SPAN_S = 20, 40.0
 COARSE_S = 2.2  # from here on the core reads small: see docs/perfusion.md
 SLOW_S = 3.05  # over 3 s, with what a clock in hundredths of seconds rounds off
 LOST_SHARE = 0.1
-GAP = 2.5  # intervals
+GAP = 2  # time points that lack in a row, to be told of
 DISAGREEMENT_S = 0.5
 SAME_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Times (frames × slices, s, the first at 0) and what is to be said about them."""
+    """Times (frames × slices, s, the first at 0), of the worst slice the share that lacks, and what is to be said."""
 
     times: Doubles
-    interval_s: float
+    lost_share: float
     warnings: tuple[Warned, ...]
 
 
@@ -64,9 +64,10 @@ def check_times(times: NDArray[np.floating], slices: int, other: NDArray[np.floa
         own = whole[np.isfinite(whole[:, number]), number]
         _check_one(own, number)
         intervals.append(np.diff(own))
-    usual = float(np.median(np.concatenate(intervals)))
-    warnings = _gaps(intervals, usual)
-    return Timing(_since_first(whole), usual, warnings)
+    lost = max(_share_lost(steps) for steps in intervals)
+    if lost > LOST_SHARE:
+        raise FramesLost(lost_percent=round(100 * lost))
+    return Timing(_since_first(whole), lost, _warnings(intervals))
 
 
 def _since_first(times: Doubles) -> Doubles:
@@ -86,18 +87,30 @@ def _check_one(own: Doubles, number: int) -> None:
         raise TooShort(span_s=round(float(own[-1] - own[0]), 1), least_s=LEAST_SPAN_S)
 
 
-def _gaps(intervals: list[Doubles], usual: float) -> tuple[Warned, ...]:
-    """Judge gaps by the interval of their own neighbourhood: mixed sampling slows down once, and stays slow."""
-    worst, lost = 0.0, 0.0
-    for steps in intervals:
-        around = _neighbourly(steps)
-        wide = steps > GAP * around
-        worst = max(worst, float(steps[wide].max(initial=0)))
-        lost = max(lost, float(np.round(steps[wide] / around[wide] - 1).sum() / (steps.size + 1)))
-    if lost > LOST_SHARE:
-        raise FramesLost(lost_percent=round(100 * lost))
-    found = [Warned("gap-in-time", {"gap_s": round(worst, 1)})] if worst else []
-    slow = max(float(np.quantile(steps, 0.5)) for steps in intervals)
+def lost_between(steps: Doubles) -> NDArray[np.int64]:
+    """Return for each interval of a slice how many time points lack in it.
+
+    An interval is judged with the shorter of its neighbours, by what two are around it: mixed sampling slows down once
+    and stays slow; a table that goes to and fro comes by the ends of its range at short and long intervals in turns.
+    """
+    if steps.size < 2:
+        return np.zeros(steps.size, dtype=np.int64)
+    pairs = steps[:-1] + steps[1:]
+    usual = _neighbourly(pairs)
+    over = np.pad(2 * (pairs - usual) / np.maximum(usual, SAME_S), 1, constant_values=np.inf)
+    found: NDArray[np.int64] = np.maximum(np.rint(np.minimum(over[:-1], over[1:])), 0).astype(np.int64)
+    return found
+
+
+def _share_lost(steps: Doubles) -> float:
+    lost = int(lost_between(steps).sum())
+    return lost / (lost + steps.size + 1)
+
+
+def _warnings(intervals: list[Doubles]) -> tuple[Warned, ...]:
+    gaps = [float(steps[lost_between(steps) >= GAP].max(initial=0)) for steps in intervals]
+    found = [Warned("gap-in-time", {"gap_s": round(max(gaps), 1)})] if any(gaps) else []
+    slow = max(float(np.median(np.maximum(steps[:-1], steps[1:]))) for steps in intervals)
     if slow > SLOW_S:
         found.append(Warned("sampling-over-3-s", {"interval_s": round(slow, 2)}))
     elif slow > COARSE_S:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,20 @@ def test_an_artery_that_is_moved_is_run_again_and_both_results_stand(
     }
     expect(page.locator(".maps figure")).to_have_count(len(MAPS), timeout=30_000)
     expect(page.get_by_label("Runs").locator("option")).to_have_count(2)
+
+
+def test_a_refusal_stands_on_the_page_and_fits_a_phone(open_page: Pages, hospital: Hospital, arrived: Arrived) -> None:
+    house = hospital.installation
+    twice, study_uid = [], ""
+    for one in datasets(replace(RECIPE, shape=(2, 96, 96)), Naming(key="twice")):
+        study_uid = str(one.StudyInstanceUID)
+        twice.append(copy.deepcopy(one))
+        one.SeriesInstanceUID, one.SOPInstanceUID = f"{study_uid[:40]}.1", f"{one.SOPInstanceUID[:58]}.1"
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        twice.append(one)
+    [sent] = hospital.send(twice)
+    run = house.send("POST", f"/api/studies/{sent.id}/analyses", {"kind": "perfusion"})
+    assert ended(hospital, run["id"])["reason"]["code"] == "perfusion-series-ambiguous"
+    page = open_page(f"/analysis?run={run['id']}", width=360, language="de")
+    expect(page.get_by_role("alert")).to_contain_text("Mehrere Serien könnten die Perfusion sein")
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

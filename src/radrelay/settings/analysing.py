@@ -34,4 +34,4 @@ class AnalysisSettings(Section):
     )
     attempts: int = Field(3, description="a run that broke off is begun anew so often", ge=1, le=10)
     retry_first_s: float = Field(30.0, description="wait before a run that broke off is begun anew", gt=0)
-    keep_use_days: int = Field(3650, description="days that the log of use is kept; it names no patient", ge=1)
+    keep_use_days: int = Field(3653, description="days that the log of use is kept; it names no patient", ge=1)

@@ -56,7 +56,7 @@ def where(page: Page) -> str:
     return address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium_driver: Playwright) -> Iterator[Browser]:
     started = chromium_driver.chromium.launch(executable_path=CHROMIUM, args=FLAT)
     yield started

@@ -15,6 +15,19 @@ FIRST_OF_CT, LAST_OF_CT = f"{uuid.UUID(int=2000)}-0", f"{uuid.UUID(int=2000)}-59
 MIDDLE = (680, 480)
 
 
+def go_on(page: Page, path: str) -> None:
+    """Go to another page of the site without loading it anew, as a link does, and wait for its heading."""
+    page.evaluate(
+        """(path) => {
+          document.querySelectorAll('h1').forEach((one) => one.setAttribute('data-before', ''));
+          history.pushState({ inside: true }, '', path);
+          dispatchEvent(new PopStateEvent('popstate'));
+        }""",
+        path,
+    )
+    page.locator("h1:not([data-before])").first.wait_for()
+
+
 def pixel(page: Page, x: float = 0.5, y: float = 0.5) -> list[int]:
     """Return red, green, blue at a place of the canvas, given in parts of it."""
     found: list[int] = page.locator(".pane canvas").evaluate(

@@ -35,6 +35,8 @@ PACK = """((numbers) => {
   return btoa(text);
 })"""
 WAIT_MS = 60_000
+WIDTH, HEIGHT = 1024, 680  # every frame of four panes is drawn in software: the fewer pixels, the sooner
+DESK = {"width": 1440, "height": 900}
 
 
 @pytest.fixture(scope="module", params=[WEBGL], ids=["webgl"])
@@ -60,7 +62,8 @@ def phantoms(site: Site) -> list[fake_volume.Phantom]:
 
 
 def _open(open_page: OpenPage, place: int, **how: Any) -> Page:
-    page = open_page(f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + place)}", **how)
+    address = f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + place)}"
+    page = open_page(address, **({"width": WIDTH, "height": HEIGHT} | how))
     has_picture(page, wait_s=WAIT_MS / 1000)
     german = how.get("language") == "de"
     page.get_by_role("button", name="Volumen (MPR/3D)" if german else "Volume (MPR/3D)").click()
@@ -208,7 +211,7 @@ def test_a_slab_shows_the_same_as_numpy(
 
 
 def test_a_lost_graphics_card_is_said_and_costs_nothing_but_speed(open_page: OpenPage) -> None:
-    page = _whole(_open(open_page, TILTED))
+    page = _whole(_open(open_page, TILTED, **DESK))
     _go(page, BALL)
     _do(page, "() => document.querySelector('.volumes footer').style.height = '80px'")  # panes keep their size
     page.wait_for_timeout(300)
@@ -273,7 +276,7 @@ def test_what_makes_no_volume_says_why(open_page: OpenPage) -> None:
 
 
 def test_pet_lies_over_ct_where_its_points_are(open_page: OpenPage) -> None:
-    page = _whole(_open(open_page, AXIAL))
+    page = _whole(_open(open_page, AXIAL, **DESK))
     page.get_by_role("button", name="Fusion").click()
     panel = page.get_by_role("group", name="Fusion")
     expect(panel.get_by_role("button", name="PT 4 PET")).to_be_visible()

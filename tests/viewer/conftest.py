@@ -32,22 +32,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
-    """Give `radrelay serve` on free loopback ports with an account; studies that tests send stay for all of them."""
+    """Give `radrelay serve` on free loopback ports with an account; studies that tests send stay for all of them.
+
+    It ends with the last of these tests: its roles would look for work beside all others.
+    """
     assert (STATIC / "index.html").exists(), "the front end is not built: scripts/build-frontend"
     folder = tmp_path_factory.mktemp("hospital")
     with running(folder) as made:
         yield Hospital.opened(made)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def radrelay(hospital: Hospital) -> Installation:
     """Give the installation itself: ports, token, settings, processes."""
     return hospital.installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium_driver: Playwright) -> Iterator[Browser]:
     """Give Chromium with WebGL drawn in software."""
     started = chromium_driver.chromium.launch(executable_path=CHROMIUM, args=WEBGL)

@@ -141,7 +141,7 @@ def measure(database: Database, rounds: int, people: dict[str, str] = ASKED) -> 
         for name in people:
             mine = [one for (whose, _), one in zip(mix, asked, strict=True) if whose == name]
             yield name, rules, mine
-        yield EVERYBODY, rules, search.timed(database, {f"{EVERYBODY}: what is asked most": as_people_ask}, 10 * rounds)
+        yield EVERYBODY, rules, search.timed(database, {f"{EVERYBODY}: what is asked most": as_people_ask}, 20 * rounds)
 
 
 def run(plan: Plan) -> list[Line]:
@@ -153,7 +153,7 @@ def run(plan: Plan) -> list[Line]:
         with search.opened(kind, folder) as database:
             _prepare(database, _studies(plan))
             (folder / "filled").touch()
-            for name, rules, found in measure(database, plan.pick(40, 10)):
+            for name, rules, found in measure(database, plan.pick(20, 5)):
                 worst = max(found, key=lambda one: one.p95_ms)
                 who = ASKED.get(name, f"{PEOPLE:,} people")
                 which = f"slowest of {len(found)} lists (" if len(found) > 1 else "("

@@ -47,7 +47,7 @@ def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
 def _telling(one: Any, *, in_one: bool) -> list[ColumnElement[Any]]:
     """Return what two studies with the same issuer's ID are of one person by, where all of it is the same.
 
-    `in_one`: as a number that stands in the index (see `archive.models`).
+    `in_one`: as a number that stands in the index (see `archive.telling`).
     """
     if in_one:
         return [one.patient_id, one.patient_telling]
